@@ -1,0 +1,1 @@
+"""autoMAGIC: reproducible analyses of data of the MAGIC telescopes."""

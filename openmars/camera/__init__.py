@@ -1,0 +1,1 @@
+"""The camera of 1039 pixels."""

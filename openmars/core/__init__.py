@@ -1,0 +1,1 @@
+"""What every program shares: cards, options, life cycle."""

@@ -1,0 +1,1 @@
+"""magic_dl3: event lists and instrument responses."""

@@ -1,0 +1,1 @@
+"""star: image cleaning and parameters."""

@@ -1,0 +1,1 @@
+"""ROOT files, read and written."""

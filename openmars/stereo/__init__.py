@@ -1,0 +1,1 @@
+"""superstar and selectmc."""
