@@ -1,0 +1,143 @@
+-- The catalog of one analysis, catalog.duckdb.
+--
+-- It is derived, never edited: graph.json (what the analysis asks for), the journal (what happened) and the receipts in
+-- store/ (what each job read and made) are the truth, and automagic.bookkeeping.catalog rebuilds all of it from them.
+-- Every table is exported, ordered, as catalog/<table>.parquet.
+-- Times are UTC text, 2026-01-31T12:00:00Z. Hashes are SHA-256 in hex.
+
+-- What the catalog is about: analysis, engine, environment, schema, note.1, note.2 … (what the selection left out, and why)
+CREATE TABLE meta (
+    key   VARCHAR NOT NULL,
+    value VARCHAR,
+    PRIMARY KEY (key)
+);
+
+-- The selected runs. One row a run (both telescopes).
+CREATE TABLE runs (
+    run        BIGINT  NOT NULL,  -- 8-digit run number
+    night      VARCHAR,           -- date of the night, 2013-01-31
+    source     VARCHAR,
+    wobble     VARCHAR,           -- as in the file names, W0.40+035
+    zenith     DOUBLE,            -- deg, mean
+    azimuth    DOUBLE,            -- deg, mean
+    period     VARCHAR,           -- observation period, ST.03.07 …
+    attributes VARCHAR,           -- JSON: everything else that the index knows of the run
+    PRIMARY KEY (run)
+);
+
+-- Files in storage that tasks read. Files that tasks make are products.
+CREATE TABLE files (
+    path       VARCHAR NOT NULL,
+    name       VARCHAR,
+    level      VARCHAR,           -- raw, calibrated, star …
+    run        BIGINT,
+    telescope  INTEGER,           -- 1, 2, or NULL for both
+    size       BIGINT,            -- bytes; NULL where the file was not there
+    sha256     VARCHAR,
+    PRIMARY KEY (path)
+);
+
+-- The Monte Carlo sets that the analysis uses.
+CREATE TABLE mc_sets (
+    mc_set     VARCHAR NOT NULL,
+    particle   VARCHAR,
+    kind       VARCHAR,           -- point-like, ring, diffuse
+    zenith_min DOUBLE,            -- deg
+    zenith_max DOUBLE,            -- deg
+    period     VARCHAR,
+    attributes VARCHAR,           -- JSON: the rest
+    PRIMARY KEY (mc_set)
+);
+
+-- The tasks of the analysis as it is now. One row a node of the graph.
+CREATE TABLE tasks (
+    task       VARCHAR NOT NULL,  -- stage:what, e.g. star:05029747.M1
+    position   INTEGER,           -- topological order
+    stage      VARCHAR,
+    program    VARCHAR,
+    engine     VARCHAR,           -- openmars, mars, science
+    executable VARCHAR,
+    arguments  VARCHAR,           -- words after the executable, quoted as for a shell
+    card       VARCHAR,           -- hash of the rendered card; NULL without one
+    action     VARCHAR,           -- the identity; NULL while an input does not exist yet
+    state      VARCHAR,           -- done, failed, blocked (something before it failed), pending
+    reason     VARCHAR,           -- why it failed or is blocked
+    cores      INTEGER,
+    memory_mb  INTEGER,
+    disk_mb    INTEGER,
+    minutes    DOUBLE,
+    PRIMARY KEY (task)
+);
+
+-- Attempts. One row each time that a job was started, in this analysis, ever.
+CREATE TABLE jobs (
+    attempt     VARCHAR NOT NULL,
+    task        VARCHAR,
+    action      VARCHAR,
+    state       VARCHAR,          -- done, failed, cancelled, running, lost (the driver died first)
+    reason      VARCHAR,
+    exit_code   INTEGER,
+    submitted   VARCHAR,
+    started     VARCHAR,
+    ended       VARCHAR,
+    wall_s      DOUBLE,
+    cpu_s       DOUBLE,
+    max_rss_mb  DOUBLE,
+    host        VARCHAR,
+    environment VARCHAR,          -- host, or the digest of the image
+    PRIMARY KEY (attempt)
+);
+
+-- Files that the tasks made, as they are in store/. One row a file of a done task.
+CREATE TABLE products (
+    task    VARCHAR NOT NULL,
+    name    VARCHAR NOT NULL,     -- below the action's folder
+    level   VARCHAR,              -- star, superstar, melibea, dl3, result …
+    link    VARCHAR,              -- where a person finds it, relative to the analysis folder
+    path    VARCHAR,              -- where it is, relative to the analysis folder
+    size    BIGINT,
+    sha256  VARCHAR,
+    action  VARCHAR,
+    PRIMARY KEY (task, name)
+);
+
+-- What each done task read. One row an input file.
+CREATE TABLE lineage (
+    task      VARCHAR NOT NULL,
+    role      VARCHAR NOT NULL,   -- what the file was to the program: calibrated, m1, mc …
+    name      VARCHAR NOT NULL,
+    sha256    VARCHAR,
+    from_task VARCHAR,            -- the task that made it; NULL for a file in storage
+    path      VARCHAR,            -- the file in storage; NULL for a product
+    action    VARCHAR,
+    PRIMARY KEY (task, role, name)
+);
+
+-- The rendered cards. One row a different card.
+CREATE TABLE cards (
+    card    VARCHAR NOT NULL,     -- hash of the text
+    program VARCHAR,
+    text    VARCHAR,
+    PRIMARY KEY (card)
+);
+
+-- Under which conditions a task's data were taken or simulated: run, telescope, zenith, period, nsb, cleaning levels …
+CREATE TABLE conditions (
+    task   VARCHAR NOT NULL,
+    key    VARCHAR NOT NULL,
+    value  VARCHAR,
+    number DOUBLE,                -- the same as a number, where it is one
+    PRIMARY KEY (task, key)
+);
+
+-- Numbers that the science steps found, from the "results" lists of their JSON products.
+CREATE TABLE results (
+    task     VARCHAR NOT NULL,
+    key      VARCHAR NOT NULL,    -- e.g. spectrum.amplitude
+    value    DOUBLE,              -- NULL where it is a word
+    error    DOUBLE,
+    unit     VARCHAR,
+    text     VARCHAR,             -- the value where it is not a number
+    product  VARCHAR,             -- name of the JSON file
+    PRIMARY KEY (task, key)
+);
