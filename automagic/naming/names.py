@@ -1,6 +1,7 @@
 """The patterns of MAGIC's file names, as public readers and documentation use them.
 
-Sources: the regular expressions of ctapipe_io_magic, magic-cta-pipe, lstosa, the data of joint-crab and gammapy-data.
+Sources: the regular expressions of ctapipe_io_magic, magic-cta-pipe and lstosa, the data of joint-crab and
+gammapy-data.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def check_source(name: str) -> str:
     """
     if not _SOURCE.fullmatch(name) or len(name) > 79:
         raise ValueError(
-            f"{name!r} cannot stand in a file name: use letters, digits and + - _ . (first a letter or digit, at most 79)"
+            f"{name!r} cannot stand in a file name: use letters, digits and + - _ . "
+            "(first a letter or digit, at most 79 characters)"
         )
     if re.search(r"-W[0-9]\.[0-9]{2}[+-][0-9]{3}$", name):
         raise ValueError(f"{name!r} ends like a wobble position; give the source's name alone")
@@ -140,10 +142,11 @@ class DataName:
         subrun = "" if self.subrun is None else f".{self.subrun:03d}"
         position = "" if self.wobble is None else f"-{self.wobble}"
         extension = EXTENSION.get(self.level, ".root")
-        return f"{self.night}_{telescope}{self.run:08d}{subrun}_{TAGS[self.level]}_{self.source}{position}{extension}"
+        number = f"{self.night}_{telescope}{self.run:08d}{subrun}"
+        return f"{number}_{TAGS[self.level]}_{self.source}{position}{extension}"
 
     def at(self, level: str) -> Self:
-        """Return the name of the same data at another level, without telescope and subrun where that has none."""
+        """Return the name of the same data at another level, which may have no telescope and subrun."""
         if level in PER_TELESCOPE:
             return replace(self, level=level)
         return replace(self, level=level, telescope=None, subrun=None)
@@ -195,9 +198,7 @@ class McName:
         if (self.group is None) != (self.run is None) or (self.last is not None and self.run is None):
             raise ValueError("give both group and run, or neither")
         if (self.level in PER_TELESCOPE) != (self.telescope in (1, 2)):
-            raise ValueError(
-                f"a {self.level} file of Monte Carlo is of {'one' if self.telescope is None else 'both'}"
-            )
+            raise ValueError("Monte Carlo has a telescope (1 or 2) at the levels calibrated and star only")
         if self.half not in (None, 1, 2) or min(self.group or 0, self.run or 0, self.last or 0) < 0:
             raise ValueError("half is 1 or 2, and numbers are not negative")
 
@@ -221,7 +222,7 @@ class McName:
 
 @dataclass(frozen=True)
 class SummaryName:
-    """Name of a program's summary file of a run, e.g. ``superstar05095172.root`` or ``ssignal05095172_M1.root``."""
+    """Name of a program's summary of a run: ``superstar05095172.root``, ``ssignal05095172_M1.root``."""
 
     program: str
     run: int
@@ -273,15 +274,25 @@ def _parse(name: str) -> DataName | McName | SummaryName | None:
 
     if m := _DATA.fullmatch(name):
         return DataName(
-            night=m["night"], run=int(m["run"]), level=LEVELS[m["tag"]], source=m["source"], wobble=m["wobble"],
-            telescope=number(m["telescope"]), subrun=number(m["subrun"]),
-        )  # fmt: skip
+            night=m["night"],
+            run=int(m["run"]),
+            level=LEVELS[m["tag"]],
+            source=m["source"],
+            wobble=m["wobble"],
+            telescope=number(m["telescope"]),
+            subrun=number(m["subrun"]),
+        )
     if m := _MC.fullmatch(name):
         return McName(
-            zenith=(int(m["low"]), int(m["high"])), level=LEVELS[m["tag"]], geometry=m["geometry"],
-            group=number(m["group"]), run=number(m["run"]), last=number(m["last"]),
-            telescope=number(m["telescope"]), half=number(m["half"]),
-        )  # fmt: skip
+            zenith=(int(m["low"]), int(m["high"])),
+            level=LEVELS[m["tag"]],
+            geometry=m["geometry"],
+            group=number(m["group"]),
+            run=number(m["run"]),
+            last=number(m["last"]),
+            telescope=number(m["telescope"]),
+            half=number(m["half"]),
+        )
     if m := _SUMMARY.fullmatch(name):
         return SummaryName(program=m["program"], run=int(m["run"]), telescope=number(m["telescope"]))
     return None
