@@ -1,0 +1,132 @@
+"""Trees of a ROOT file: their names, entries and branches, from the head of the tree alone; no data is read."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from automagic.rootfile.layout import (
+    Buffer,
+    Record,
+    RootError,
+    _unpack,
+    directories,
+    mapped,
+    read_header,
+    read_record,
+)
+
+_BYTE_COUNT = 0x40000000
+_LARGEST_HEAD = 1 << 28
+
+
+class Tree(NamedTuple):
+    """A tree. ``entries`` is `None` and ``head`` empty where its head is compressed in a way that Python
+    cannot read."""
+
+    name: str
+    cycle: int
+    entries: Optional[int]  # noqa: UP045 (evaluated on Python 3.9)
+    head: bytes
+
+    def has_branch(self, name: str) -> bool:
+        """Whether there is a branch of this name, with or without the trailing dot, or one of its members.
+
+        Examples
+        --------
+        >>> tree = Tree("Events", 1, 0, b"..\\x09MHillas_1\\x00..\\x06MTime...\\x09MRaw.fRun")
+        >>> [tree.has_branch(name) for name in ("MHillas_1", "MTime", "MRaw", "MHillas", "aw")]
+        [True, True, True, False, False]
+        """
+        raw = name.encode()
+        if bytes([len(raw)]) + raw in self.head:
+            return True
+        at = self.head.find(raw + b".")
+        while at > 0:
+            length = self.head[at - 1]  # that of the whole name stands before it
+            whole = self.head[at : at + length]
+            if (
+                length > len(raw)
+                and len(whole) == length
+                and whole.isascii()
+                and whole.decode().isprintable()
+            ):
+                return True
+            at = self.head.find(raw + b".", at + 1)
+        return False
+
+
+def _inflate(method: bytes, block: bytes) -> bytes | None:
+    """Uncompress one block; `None` where this Python cannot."""
+    if method == b"ZL":
+        return zlib.decompress(block)
+    if method == b"XZ":
+        return lzma.decompress(block)
+    try:
+        import cramjam
+    except ImportError:
+        return None
+    if method == b"ZS":
+        return bytes(cramjam.zstd.decompress(block))
+    if method == b"L4":
+        return bytes(cramjam.lz4.decompress_block(block[8:], output_len=_LARGEST_HEAD))
+    return None
+
+
+def _object(data: Buffer, record: Record) -> bytes | None:
+    """Return the uncompressed object of a record."""
+    start, stop = record.seek + record.keylen, record.seek + record.nbytes
+    raw = bytes(data[start:stop])
+    if len(raw) == record.objlen:
+        return raw
+    if record.objlen > _LARGEST_HEAD:
+        return None
+    parts, at = [], 0
+    while at + 9 < len(raw):
+        size = int.from_bytes(raw[at + 3 : at + 6], "little")
+        try:
+            part = _inflate(raw[at : at + 2], raw[at + 9 : at + 9 + size])
+        except Exception as error:
+            raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed ({error})") from None
+        if part is None:
+            return None
+        parts.append(part)
+        at += 9 + size
+    return b"".join(parts)
+
+
+def _entries(head: bytes) -> int | None:
+    """Read fEntries: after the version of TTree and its four bases TNamed, TAttLine, TAttFill, TAttMarker."""
+    count, version = _unpack("IH", head, 0)
+    if not count & _BYTE_COUNT or version < 6:
+        return None
+    at = 6
+    for _ in range(4):
+        (count,) = _unpack("I", head, at)
+        if not count & _BYTE_COUNT:
+            return None
+        at += 4 + (count & ~_BYTE_COUNT)
+    (entries,) = _unpack("q", head, at)
+    return entries
+
+
+def trees(path: str | Path) -> dict[str, Tree]:
+    """Read the trees of a file, by name; of each the highest cycle.
+
+    Raises
+    ------
+    RootError
+        The file is not a whole ROOT file.
+    """
+    found: dict[str, Tree] = {}
+    with mapped(path) as data:
+        for directory in directories(data, read_header(data)):
+            for key in directory.keys:
+                if key.cls != "TTree" or (key.name in found and found[key.name].cycle > key.cycle):
+                    continue
+                head = _object(data, read_record(data, key.seek))
+                entries = _entries(head) if head else None
+                found[key.name] = Tree(key.name, key.cycle, entries, head or b"")
+    return found
