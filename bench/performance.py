@@ -43,7 +43,9 @@ MM_TO_DEG = 0.00337  # MAGIC's camera scale, facts of ctapipe_io_magic
 
 def published() -> dict[str, np.ndarray]:
     """Tables of the paper by quantity: rows of (energy_min, energy_max, value), energies in GeV."""
-    lines = [line for line in (HERE / "magic_2015_performance.csv").read_text().splitlines() if line[0] != "#"]
+    lines = [
+        line for line in (HERE / "magic_2015_performance.csv").read_text().splitlines() if line[0] != "#"
+    ]
     rows: dict[str, list[list[float]]] = {}
     for row in csv.DictReader(lines):
         rows.setdefault(row["quantity"], []).append(
@@ -56,7 +58,9 @@ def test_gammas(folder: Path) -> dict[str, np.ndarray]:
     """Events of all simulated test gammas of an analysis, size above 50 phe in both telescopes and a valid energy."""
     files = sorted(folder.glob("products/melibea/GA_*_Q_*.root"))
     if not files:
-        raise SystemExit(f"no simulated test gammas under {folder}/products/melibea; run ./doit analysis={folder.name}")
+        raise SystemExit(
+            f"no simulated test gammas under {folder}/products/melibea; run ./doit analysis={folder.name}"
+        )
     parts = []
     for file in files:
         with uproot.open(file) as root:
@@ -101,7 +105,9 @@ def effective_area(files: list[Path]) -> tuple[np.ndarray, np.ndarray] | None:
 
 def main() -> None:
     """Print the comparison and draw it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("analysis", type=Path)
     parser.add_argument("plot", type=Path)
     options = parser.parse_args()
@@ -109,7 +115,9 @@ def main() -> None:
     ours = measured(test_gammas(options.analysis), tables)
     areas = {
         "simulated": effective_area(sorted(options.analysis.glob("products/dl3/*_DL3_*.fits"))),
-        "MAGIC": effective_area(sorted(Path(os.environ.get("AUTOMAGIC_DATA", "/nonexistent")).glob("*_DL3_*.fits"))),
+        "MAGIC": effective_area(
+            sorted(Path(os.environ.get("AUTOMAGIC_DATA", "/nonexistent")).glob("*_DL3_*.fits"))
+        ),
     }
 
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
@@ -117,7 +125,13 @@ def main() -> None:
     for axis, (name, title) in zip(axes.flat, titles.items(), strict=False):
         centre = np.sqrt(tables[name][:, 0] * tables[name][:, 1])
         axis.plot(centre, tables[name][:, 2], "s-", color=MAGIC, label="MAGIC, Aleksić et al. 2016")
-        axis.plot(np.sqrt(ours[name][:, 0] * ours[name][:, 1]), ours[name][:, 2], "o-", color=OURS, label="openmars (simulated)")
+        axis.plot(
+            np.sqrt(ours[name][:, 0] * ours[name][:, 1]),
+            ours[name][:, 2],
+            "o-",
+            color=OURS,
+            label="openmars (simulated)",
+        )
         axis.set(xscale="log", title=title, xlabel="energy [GeV]")
         axis.axhline(0, color="0.8", lw=0.8)
         print(f"{title}\n{'GeV':>12} {'MAGIC':>8} {'openmars':>9}")
@@ -127,8 +141,20 @@ def main() -> None:
     axis = axes.flat[3]
     for (name, area), colour in zip(areas.items(), (OURS, MAGIC), strict=True):
         if area is not None:
-            axis.plot(*area, "o-", ms=3, color=colour, label={"MAGIC": "MAGIC, public Crab run"}.get(name, "openmars (simulated)"))
-    axis.set(xscale="log", yscale="log", ylim=(1e2, 1e6), title="effective area after cuts [m²]", xlabel="energy [GeV]")
+            axis.plot(
+                *area,
+                "o-",
+                ms=3,
+                color=colour,
+                label={"MAGIC": "MAGIC, public Crab run"}.get(name, "openmars (simulated)"),
+            )
+    axis.set(
+        xscale="log",
+        yscale="log",
+        ylim=(1e2, 1e6),
+        title="effective area after cuts [m²]",
+        xlabel="energy [GeV]",
+    )
     for axis in axes.flat:
         axis.grid(alpha=0.25)
         axis.legend(frameon=False, fontsize=8)
