@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from automagic.rootfile.canonical import canonicalise
 from automagic.rootfile.layout import RootError, check
-from automagic.rootfile.trees import Tree, trees
+from automagic.rootfile.trees import Tree, first_numbers, trees
 
-__all__ = ["RootError", "Tree", "canonicalise", "check", "trees"]
+__all__ = ["RootError", "Tree", "canonicalise", "check", "first_numbers", "trees"]

@@ -49,6 +49,7 @@ class Record(NamedTuple):
     seek: int
     cls: str
     name: str
+    title: str
 
 
 class Directory(NamedTuple):
@@ -117,10 +118,10 @@ def read_record(data: Buffer, offset: int) -> Record:
     after = offset + 18 + (16 if big else 8)
     cls, after = _word(data, after)
     name, after = _word(data, after)
-    _, after = _word(data, after)
+    title, after = _word(data, after)
     if nbytes < _SMALLEST_RECORD or objlen < 0 or not after - offset <= keylen <= nbytes or seek < 0:
         raise RootError(f"there is no sound record at byte {offset}")
-    return Record(offset, nbytes, objlen, keylen, cycle, seek, cls, name)
+    return Record(offset, nbytes, objlen, keylen, cycle, seek, cls, name, title)
 
 
 def _read_directory(data: Buffer, head: int) -> Directory:

@@ -1,4 +1,4 @@
-"""Trees of a ROOT file: their names, entries and branches, from the head of the tree alone; no data is read."""
+"""Trees of a ROOT file: their names, entries and branches, from the head of the tree alone."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from automagic.rootfile.layout import (
     mapped,
     read_header,
     read_record,
+    records,
 )
 
 _BYTE_COUNT = 0x40000000
@@ -129,4 +130,37 @@ def trees(path: str | Path) -> dict[str, Tree]:
                 head = _object(data, read_record(data, key.seek))
                 entries = _entries(head) if head else None
                 found[key.name] = Tree(key.name, key.cycle, entries, head or b"")
+    return found
+
+
+def first_numbers(path: str | Path, tree: str, members: frozenset[str]) -> dict[str, int]:
+    """Read the first value of whole-number branches, straight from their first baskets.
+
+    Parameters
+    ----------
+    members
+        Last parts of the branches' names, e.g. ``"fRunNumber"`` for ``MRawRunHeader.fRunNumber``.
+
+    Returns
+    -------
+    dict
+        By full branch name; branches that are not there, or compressed in a way that Python cannot read, are
+        missing.
+    """
+    found: dict[str, int] = {}
+    with mapped(path) as data:
+        header = read_header(data)
+        known = {key.seek for directory in directories(data, header) for key in directory.keys}
+        for record in records(data, header, frozenset(known)):
+            name = record.name.rstrip(".")
+            if record.cls != "TBasket" or name in found or name.rpartition(".")[2] not in members:
+                continue
+            if record.title != tree:
+                continue
+            # a basket's own fields end its head: version, sizes, number of entries, last byte, flag (19
+            # bytes)
+            (entries,) = _unpack("i", data, record.head + record.keylen - 9)
+            values = _object(data, record)
+            if values and 0 < entries <= len(values):
+                found[name] = int.from_bytes(values[: len(values) // entries], "big")
     return found

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from automagic.rootfile import RootError, canonicalise, check, trees
+from automagic.rootfile import RootError, canonicalise, check, first_numbers, trees
 
 uproot = pytest.importorskip("uproot")
 
@@ -61,6 +61,11 @@ def test_trees_tell_entries_and_branches(pair):
     assert found["Events"].has_branch("MHillas.fSize")
     assert found["Events"].has_branch("MHillas")
     assert not found["Events"].has_branch("MHillas_1")
+
+
+def test_first_numbers_reads_the_run(pair):
+    found = first_numbers(pair[0], "RunHeaders", frozenset({"fRunNumber", "n"}))
+    assert found == {"fRunNumber": 5029747}
 
 
 @pytest.mark.parametrize("keep", [0, 3, 50, 200, 5000, 0.5, 0.999, -1])

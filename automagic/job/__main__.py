@@ -1,0 +1,49 @@
+"""``python job.pyz SPEC [--lifeline=FD]``: run one job.
+
+Exit codes: 0 done, 1 failed (the receipt says why), 130 cancelled, 2 wrong use. With a lifeline, a socket to
+the driver, the job also reports its end there as one line of JSON, and ends when the driver is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+from automagic.job.spec import Cancelled
+from automagic.job.work import Job
+
+CODES = {"done": 0, "failed": 1, "cancelled": 130}
+
+
+def main(argv: list[str]) -> int:
+    """Run the job that a spec file describes."""
+    words = [word for word in argv if not word.startswith("--lifeline=")]
+    if len(words) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    lifeline = next((int(word.partition("=")[2]) for word in argv if word not in words), None)
+    if lifeline is not None:
+        os.set_inheritable(lifeline, False)
+        os.set_blocking(lifeline, False)
+    with open(words[0], encoding="utf-8") as file:
+        spec = json.load(file)
+    end: dict[str, Any]
+    try:
+        end = Job(spec, lifeline).run()
+    except Cancelled:
+        end = {"state": "cancelled"}
+    if lifeline is not None:
+        line = json.dumps({key: value for key, value in end.items() if key not in ("variables", "inputs")})
+        os.set_blocking(lifeline, True)
+        with contextlib.suppress(OSError):  # the driver may be gone
+            os.write(lifeline, line.encode() + b"\n")
+    elif end.get("reason"):
+        print(f"job: {end['reason']}", file=sys.stderr)
+    return CODES[end["state"]]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""From the scratch folder to the store, by one rename: a folder there is whole or it is not there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from automagic.job.spec import JobFailed, sha256_file
+
+
+def move_outputs(folder: Path, spec: dict[str, Any], receipt: dict[str, Any]) -> list[tuple[dict, Path]]:
+    """Move the declared outputs from ``out/`` to ``publish/``; name in the receipt what else the program
+    wrote.
+
+    Raises
+    ------
+    JobFailed
+        An output that is not optional is missing, or is no plain file.
+    """
+    out, target = folder / "out", folder / "publish"
+    written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if not p.is_dir())
+    made = []
+    for item in spec["outputs"]:
+        source = out / item["name"]
+        if source.is_symlink() or (source.exists() and not source.is_file()):
+            raise JobFailed(f"{spec['program']} made {item['name']} something else than a plain file")
+        if not source.exists():
+            if item.get("optional"):
+                continue
+            found = ", ".join(written) or "nothing"
+            raise JobFailed(f"{spec['program']} did not write {item['name']}; it wrote {found}")
+        destination = target / item["name"]
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(destination)
+        made.append((item, destination))
+    declared = {item["name"] for item in spec["outputs"]}
+    receipt["undeclared"] = [name for name in written if name not in declared]
+    return made
+
+
+def write_folder(folder: Path, receipt: dict[str, Any], spec: dict[str, Any]) -> Path:
+    """Put card, log and receipt beside the outputs in ``publish/`` and bring all of it to the disk."""
+    target = folder / "publish"
+    target.mkdir(exist_ok=True)
+    for name in ("card.rc", "log.txt"):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, target / name)
+    receipt["card"] = sha256_file(target / "card.rc") if (target / "card.rc").exists() else None
+    text = json.dumps(receipt, indent=1, sort_keys=True, ensure_ascii=False)
+    (target / "receipt.json").write_text(text + "\n", encoding="utf-8")
+    for path in target.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+            _sync(path)
+    _sync(target)
+    return target
+
+
+def publish(source: Path, target: Path, replace: bool = False) -> None:
+    """Rename a whole folder to its place.
+
+    Another attempt at the same action may have been faster: then its folder stays. With ``replace`` (for
+    failures) the older one goes.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if replace and target.exists():
+        shutil.rmtree(target)
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,237 @@
+"""The job itself: from spec to a published folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from automagic.job.checks import check_file
+from automagic.job.publish import move_outputs, publish, write_folder
+from automagic.job.spec import Cancelled, JobFailed, check_spec, safe_name, sha256_file, signature
+from automagic.job.supervise import Outcome, supervise
+from automagic.rootfile import RootError, canonicalise
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_UNTOUCHED = re.compile(r"^Resource untouched: ([^\s:]+):", re.MULTILINE)
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "File size limit exceeded")
+_LOG_TAIL = 1 << 20
+
+
+def now() -> str:
+    """Tell the time, UTC, as receipts do."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+class Job:
+    """One attempt at one task.
+
+    Parameters
+    ----------
+    spec
+        See `automagic.job.spec`.
+    lifeline
+        Descriptor that reads end-of-file when the driver is gone.
+    """
+
+    def __init__(self, spec: dict[str, Any], lifeline: int | None = None) -> None:
+        self.spec = spec
+        self.lifeline = lifeline
+        self.folder = Path(spec["scratch"])
+        self.skipped: list[str] = []
+        self.receipt: dict[str, Any] = {"receipt": 1, "state": "failed", "reason": None, "exit_code": None}
+
+    def run(self) -> dict[str, Any]:
+        """Run the job to its end and publish; return the receipt. Only `Cancelled` is raised."""
+        self._begin_receipt()
+        try:
+            with _stoppable():
+                try:
+                    self._prepare()
+                    self._check_inputs()
+                    outcome = self._run_program()
+                    self._judge(outcome)
+                    self.receipt["outputs"] = self._finish_outputs()
+                    self.receipt.update(state="done", ended=now(), unchecked=self.skipped)
+                    publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["store"]))
+                except JobFailed as failure:
+                    self._fail(failure.reason)
+                except OSError as error:
+                    self._fail(self._explain(error))
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return self.receipt
+
+    def _begin_receipt(self) -> None:
+        copied = (
+            "task", "action", "attempt", "program", "engine", "engine_digest", "environment", "command",
+            "overrides",
+        )  # fmt: skip
+        self.receipt.update({key: self.spec.get(key) for key in copied})
+        self.receipt.update(started=now(), host=platform.node(), python=platform.python_version())
+        self.receipt["inputs"] = [
+            {key: item.get(key) for key in ("role", "name", "sha256", "size", "task", "path")}
+            for item in self.spec["inputs"]
+        ]
+        for item in self.receipt["inputs"]:
+            if item["task"] is not None:
+                item["path"] = None  # a product: its hash says all, and the folder may move
+
+    def _prepare(self) -> None:
+        os.umask(0o022)
+        self.folder.mkdir(parents=True)
+        check_spec(self.spec)
+        for name in ("out", "home", "tmp"):
+            (self.folder / name).mkdir()
+        free_mb = shutil.disk_usage(self.folder).free / 1e6
+        if free_mb < self.spec["resources"]["disk_mb"]:
+            needed = self.spec["resources"]["disk_mb"]
+            where = f"{free_mb:.0f} MB are free at {self.folder.parent}"
+            raise JobFailed(f"the disk is full: this needs {needed} MB and {where}")
+        if self.spec["card"]:
+            (self.folder / "card.rc").write_text(self.spec["card"], encoding="utf-8")
+        for item in self.spec["inputs"]:
+            link = self.folder / "in" / safe_name(item["role"]) / safe_name(item["name"])
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(item["path"])
+
+    def _check_inputs(self) -> None:
+        for item in self.spec["inputs"]:
+            path = self.folder / "in" / item["role"] / item["name"]
+            check_file(path, item["name"], item.get("checks", {}), self.skipped)
+            if item.get("signature") != signature(path) and sha256_file(path) != item["sha256"]:
+                raise JobFailed(f"{item['name']} changed since the job was planned; run again")
+
+    def _run_program(self) -> Outcome:
+        variables = dict(self.spec["variables"])
+        variables.update(
+            HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp"), PWD=str(self.folder)
+        )
+        self.receipt["variables"] = self.spec["variables"]
+        seconds = 60.0 * float(self.spec["resources"]["minutes"])
+        try:
+            outcome = supervise(
+                self.spec["command"], self.folder, variables, self.folder / "log.txt", seconds, self.lifeline
+            )
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            program = self.spec["command"][0]
+            raise JobFailed(f"the program {program} cannot be started: {error.strerror}") from None
+        self.receipt.update(
+            exit_code=outcome.exit_code,
+            wall_s=round(outcome.wall_s, 3),
+            cpu_s=round(outcome.cpu_s, 3),
+            max_rss_mb=round(outcome.max_rss_mb, 1),
+        )
+        if outcome.stopped in ("signal", "driver"):
+            raise Cancelled(outcome.stopped)
+        return outcome
+
+    def _judge(self, outcome: Outcome) -> None:
+        """Decide from exit code and log whether the program did its work."""
+        log = self._log()
+        self.receipt["untouched"] = untouched = sorted(set(_UNTOUCHED.findall(log)))
+        minutes, program = self.spec["resources"]["minutes"], self.spec["program"]
+        if outcome.stopped == "time":
+            raise JobFailed(f"{program} was ended after its {minutes:g} minutes of wall time")
+        code = outcome.exit_code
+        if code and code not in {int(c) for c in self.spec["tolerated"]}:
+            raise JobFailed(self._why(code, log))
+        if code:
+            self.receipt["tolerated"] = self._meaning(code)
+        unread = [key for key in self.spec["overrides"] if key in untouched]
+        if unread:
+            raise JobFailed(f"{program} did not read the card key {', '.join(unread)}: misspelt?")
+
+    def _log(self) -> str:
+        path = self.folder / "log.txt"
+        if not path.exists():
+            return ""
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - _LOG_TAIL))
+            return _ANSI.sub("", file.read().decode("utf-8", "replace"))
+
+    def _meaning(self, code: int) -> str:
+        return {int(c): text for c, text in self.spec["exit_codes"].items()}.get(code, "unknown")
+
+    def _why(self, code: int, log: str) -> str:
+        program = self.spec["program"]
+        lines = [line.strip() for line in log.splitlines() if line.strip() and "untouched" not in line]
+        last = f"; its last words: {' | '.join(lines[-2:])[:400]}" if lines else "; it said nothing"
+        if any(words in log for words in _DISK_FULL) or self._disk_is_full():
+            return f"the disk is full: {program} could not write{last}"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                name = signal.Signals(-code).name
+                more = " (out of memory?)" if name == "SIGKILL" else ""
+                return f"{program} was killed by {name}{more}{last}"
+        meaning = self._meaning(code)
+        return f"{program} ended with code {code}{'' if meaning == 'unknown' else f' ({meaning})'}{last}"
+
+    def _disk_is_full(self) -> bool:
+        return shutil.disk_usage(self.folder).free < 1_000_000
+
+    def _explain(self, error: OSError) -> str:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return (
+                f"the disk is full: {error.filename or self.folder} could not be written ({error.strerror})"
+            )
+        return f"{error.filename or 'the scratch folder'}: {error.strerror}"
+
+    def _finish_outputs(self) -> list[dict[str, Any]]:
+        """Check, canonicalise and hash what the program made."""
+        made = move_outputs(self.folder, self.spec, self.receipt)
+        described = []
+        for item, path in made:
+            counted = check_file(path, item["name"], item.get("checks", {}), self.skipped)
+            if path.suffix == ".root":
+                try:
+                    canonicalise(path)
+                except RootError as error:
+                    raise JobFailed(f"{item['name']} is no whole ROOT file: {error}") from None
+            path.chmod(0o444)
+            described.append(
+                {
+                    "name": item["name"],
+                    "level": item["level"],
+                    "size": path.stat().st_size,
+                    "sha256": sha256_file(path),
+                    **({"events": counted["events"]} if "events" in counted else {}),
+                }
+            )
+        return described
+
+    def _fail(self, reason: str) -> None:
+        """Leave a receipt that says why, if there is room for one."""
+        self.receipt.update(state="failed", reason=reason, ended=now(), unchecked=self.skipped)
+        self.receipt.pop("outputs", None)
+        with contextlib.suppress(OSError, JobFailed):
+            shutil.rmtree(
+                self.folder / "out", ignore_errors=True
+            )  # makes room for the receipt on a full disk
+            shutil.rmtree(self.folder / "publish", ignore_errors=True)
+            publish(
+                write_folder(self.folder, self.receipt, self.spec), Path(self.spec["failed"]), replace=True
+            )
+
+
+@contextlib.contextmanager
+def _stoppable() -> Any:
+    """SIGTERM and SIGINT end the job wherever it is; what it has published by then stays."""
+
+    def stop(number: int, _: Any) -> None:
+        raise Cancelled("signal")
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    yield
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
