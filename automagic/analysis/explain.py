@@ -1,0 +1,97 @@
+"""What is wrong with a TOML file, in a person's words: file, key, what was found, what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from automagic.cards import closest
+from automagic.errors import UserError
+
+
+def explain(error: ValidationError, model: type[BaseModel], file: str) -> UserError:
+    """Turn pydantic's error into one for the person who wrote the file.
+
+    Parameters
+    ----------
+    error
+        What pydantic found; all of it is told.
+    model
+        The model of the whole file.
+    file
+        Its name.
+    """
+    sentences = {f"{file}: {_sentence(each, model)}": None for each in error.errors()}
+    return UserError("\n".join(sentences))
+
+
+def _sentence(each: Any, model: type[BaseModel]) -> str:
+    path = [
+        part for part in each["loc"] if isinstance(part, int) or not part.startswith(("function-", "tuple["))
+    ]
+    key, found, kind = dotted(path), each["input"], each["type"]
+    if kind == "extra_forbidden":
+        known = keys_at(model, path[:-1])
+        near = closest(str(path[-1]), known)
+        there = dotted(path[:-1]) or "the file"
+        return (
+            f"unknown key '{key}'"
+            + (f"; did you mean '{near}'?" if near else "")
+            + f" {there} has: {', '.join(known)}"
+        )
+    if kind == "missing":
+        return f"the key '{key}' is missing"
+    if kind == "literal_error":
+        allowed = [
+            word.strip().strip("'") for word in each["ctx"]["expected"].replace(" or ", ",").split(",")
+        ]
+        near = closest(str(found), allowed)
+        return (
+            f"{key}: found {found!r}; allowed: {', '.join(repr(word) for word in allowed)}"
+            + (f"; did you mean {near!r}?" if near else "")
+        )  # fmt: skip
+    message = each["msg"].removeprefix("Value error, ")
+    return f"{key}: found {_short(found)}; {message[0].lower()}{message[1:]}"
+
+
+def _short(found: Any) -> str:
+    text = repr(found)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def dotted(path: list[Any] | tuple[Any, ...]) -> str:
+    """Write a path into a TOML file, e.g. ``simulate.runs[2].start`` (counted from 1).
+
+    Examples
+    --------
+    >>> dotted(["simulate", "runs", 1, "start"])
+    'simulate.runs[2].start'
+    """
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def keys_at(model: type[BaseModel], path: list[Any]) -> list[str]:
+    """Return the keys that a table may have."""
+    here: Any = model
+    for part in path:
+        if isinstance(here, type) and issubclass(here, BaseModel) and isinstance(part, str):
+            named = {field.alias or name: field.annotation for name, field in here.model_fields.items()}
+            here = _model_in(named.get(part))
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+    return [field.alias or name for name, field in here.model_fields.items() if not field.exclude]
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model inside ``Optional[…]``, ``list[…]`` or ``dict[…]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None

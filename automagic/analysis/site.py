@@ -1,0 +1,149 @@
+"""``site.toml``: where data lie, where the programs are, and what this machine may use.
+
+Without the file, the site is this machine with the programs that come with the project.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from automagic.analysis.fields import (
+    Declination,
+    Energy,
+    Moment,
+    RightAscension,
+    RunNumber,
+    Section,
+    SourceName,
+    Wobble,
+)
+from automagic.analysis.sections import Ebl
+
+
+class Storage(Section):
+    """``[storage]``: folders with files of each level, searched with all that is below them.
+
+    Relative ones are beside ``site.toml``. ``public`` names a published set that is fetched and checked.
+    """
+
+    calibrated: list[str] = Field(default_factory=list)
+    star: list[str] = Field(default_factory=list)
+    superstar: list[str] = Field(default_factory=list)
+    melibea: list[str] = Field(default_factory=list)
+    dl3: list[str] = Field(default_factory=list)
+    mc: list[str] = Field(default_factory=list)
+    off: list[str] = Field(default_factory=list)
+    public: Literal["magic-rad-max"] | None = None
+
+
+class Truth(Section):
+    """``[simulate.spectrum]``: the true spectrum of a simulated source.
+
+    dN/dE = amplitude (E/reference)^-(alpha + beta log10(E/reference)), absorbed by `ebl` at `redshift`.
+    The default is the Crab Nebula of MAGIC (2015), JHEAp 5-6, 30.
+    """
+
+    model: Literal["power-law", "log-parabola"] = "log-parabola"
+    amplitude: float = Field(default=3.23e-11, gt=0)
+    reference: Energy = 1.0
+    alpha: float = 2.47
+    beta: float = 0.24
+    redshift: float = Field(default=0.0, ge=0, lt=10)
+    ebl: Ebl = "none"
+
+
+class SimulatedRun(Section):
+    """``[[simulate.runs]]``: a run of the source. `flux` multiplies the true spectrum."""
+
+    run: RunNumber
+    start: Moment
+    minutes: float = Field(gt=0, le=60)
+    subruns: int = Field(default=1, ge=1, le=999)
+    wobble: Wobble = "W0.40+035"
+    flux: float = Field(default=1.0, ge=0)
+
+
+class SimulatedOff(Section):
+    """``[[simulate.off]]``: a run of a field without a source, for training."""
+
+    run: RunNumber
+    start: Moment
+    minutes: float = Field(gt=0, le=60)
+    subruns: int = Field(default=1, ge=1, le=999)
+    wobble: Wobble = "W0.40+035"
+    name: SourceName
+    ra: RightAscension
+    dec: Declination
+
+
+class SimulatedMc(Section):
+    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` and `minimum` are of each file."""
+
+    zenith: Annotated[tuple[int, int], Field(strict=False)]
+    geometry: Literal["w0", "wr", "wd"] = "w0"
+    files: int = Field(default=1, ge=1)
+    first_run: int = Field(default=1001, ge=1)
+    showers: int = Field(gt=0)
+    energy_min: Energy = 0.03
+    energy_max: Energy = 30.0
+    slope: float = -1.6
+    impact_max: float = Field(default=350.0, gt=0)
+
+
+class Simulate(Section):
+    """``[simulate]``: a simulated site. Its runs are made by ``openmars-sim`` where others are found in storage."""
+
+    seed: int = Field(ge=0, lt=10**9)
+    background_fraction: float = Field(default=1.0, ge=0, le=1)
+    off_fraction: float = Field(default=1.0, ge=0, le=1)
+    nsb: float = Field(default=1.0, gt=0)
+    transmission: float = Field(default=1.0, gt=0, le=1)
+    trigger: Literal["standard", "sumt"] = "standard"
+    spectrum: Truth = Truth()
+    runs: list[SimulatedRun] = Field(default_factory=list)
+    off: list[SimulatedOff] = Field(default_factory=list)
+    mc: list[SimulatedMc] = Field(default_factory=list)
+
+    @property
+    def planned(self) -> list[SimulatedRun | SimulatedOff]:
+        """All runs, first those of the source."""
+        return [*self.runs, *self.off]
+
+    @model_validator(mode="after")
+    def _numbers_differ(self) -> Simulate:
+        seen: set[int] = set()
+        for each in self.planned:
+            if each.run in seen:
+                raise ValueError(f"run {each.run:08d} is there twice")
+            seen.add(each.run)
+        return self
+
+
+class Engine(Section):
+    """``[engines.mars]``, ``[engines.openmars]``: the ``MARSSYS`` folder with the programs and ``mrcfiles/``."""
+
+    marssys: str
+
+
+class Local(Section):
+    """``[local]``: what this machine may use; without it all cores and most of the memory."""
+
+    cores: int | None = Field(default=None, ge=1)
+    memory_mb: int | None = Field(default=None, ge=100)
+
+
+class Site(Section):
+    """The whole of ``site.toml``."""
+
+    storage: Storage = Storage()
+    simulate: Simulate | None = None
+    engines: dict[Literal["mars", "openmars"], Engine] = {}
+    local: Local = Local()
+    folder: Annotated[Path | None, Field(exclude=True)] = None
+
+    def place(self, text: str) -> Path:
+        """Return a path of the site as an absolute one: ``~`` is home, relative ones are beside ``site.toml``."""
+        return ((self.folder or Path.cwd()) / Path(text).expanduser()).resolve()

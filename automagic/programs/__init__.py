@@ -1,0 +1,24 @@
+"""One wrapper a program: what it reads and writes, its card, command line, exit codes and needs.
+
+What a wrapper does not know from a public source about MARS it says in `Wrapper.unknown`; there it is corrected.
+"""
+
+from automagic.programs import coach, magic_dl3, melibea, science, selectmc, sim, star, superstar
+from automagic.programs.base import Setup, Wrapper
+
+PROGRAMS: dict[str, Wrapper] = {
+    wrapper.program: wrapper
+    for wrapper in (
+        sim.WRAPPER,
+        star.WRAPPER,
+        superstar.WRAPPER,
+        selectmc.WRAPPER,
+        coach.WRAPPER,
+        melibea.WRAPPER,
+        magic_dl3.WRAPPER,
+        *science.WRAPPERS.values(),
+    )
+}
+"""All programs by name, in the order of the chain."""
+
+__all__ = ["PROGRAMS", "Setup", "Wrapper"]

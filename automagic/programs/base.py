@@ -1,0 +1,179 @@
+"""What all wrappers share: the facts about a program, and the way to a rendered card and a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from automagic import cards
+from automagic.errors import UserError
+from automagic.graph.task import Input, Output, Resources, Task
+
+COMMON_EXIT_CODES = {
+    2: "wrong arguments, or a general failure",
+    253: "a key given with --rc= is wrong",
+    254: "the card cannot be read",
+    255: "the ROOT version is another than MARS was built with",
+}
+"""Exit codes of the public fork of MARS (star.cc: 2, 0xfd, 0xfe, 0xff). Seen from MAGIC's programs as well."""
+
+COMMON_UNKNOWN = (
+    "whether a MAGIC program takes --rc=Name:value, and the exact form in which it reports untouched card keys",
+)
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """What is known about a program.
+
+    Attributes
+    ----------
+    program, stage, summary
+        Its name, the stage that its tasks are shown under, and what it does in a line.
+    default_cards
+        Default card's file name in ``mrcfiles/`` by variant; ``""`` where there is but one.
+    set_here
+        Keys that the wrapper sets, because it knows the job's folder; not for persons to change.
+    extra_keys
+        Keys that the program reads although they are not in its default card.
+    exit_codes, tolerated
+        Known exit codes and their meaning; those that do not fail the task.
+    resources
+        What a job needs.
+    unknown
+        What is not publicly known of MARS, and how it was decided here.
+    engine
+        ``"openmars"`` or ``"science"`` where the program exists in one engine only.
+    """
+
+    program: str
+    stage: str
+    summary: str
+    default_cards: dict[str, str] = field(default_factory=dict)
+    set_here: frozenset[str] = frozenset()
+    extra_keys: frozenset[str] = frozenset()
+    exit_codes: dict[int, str] = field(default_factory=dict)
+    tolerated: frozenset[int] = frozenset()
+    resources: Resources = field(default_factory=Resources)
+    unknown: tuple[str, ...] = ()
+    engine: str | None = None
+
+    def card_path(self, marssys: Path, variant: str = "") -> Path:
+        """Return where the default card is."""
+        if self.engine == "science":
+            return Path(__file__).resolve().parents[1] / "science" / "cards" / self.default_cards[variant]
+        return marssys / "mrcfiles" / self.default_cards[variant]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Engine and overrides of an analysis: all that turns a wrapper's facts into cards and tasks.
+
+    Attributes
+    ----------
+    engine, marssys
+        Which programs, and their folder.
+    overrides
+        ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a dot
+        (``M1.`` of ``star``) is for that variant alone.
+    """
+
+    engine: str
+    marssys: Path
+    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def card(self, wrapper: Wrapper, values: Mapping[str, object] | None = None, variant: str = "") -> str:
+        """Render a card: the default, the wrapper's `values` over it, and what the person wrote over both."""
+        given = {key: cards.value(key, value) for key, value in (values or {}).items()}
+        default = default_card(wrapper.card_path(self.marssys, variant))
+        own = {key: cards.value(key, value) for key, value in self.written(wrapper, variant).items()}
+        return cards.render(cards.merge(default, given, own))
+
+    def written(self, wrapper: Wrapper, variant: str) -> dict[str, object]:
+        """Return a person's overrides for a variant; those for it alone win over those for all."""
+        general, special = {}, {}
+        for key, value in self.overrides.get(wrapper.program, {}).items():
+            first, _, rest = key.partition(".")
+            if first in wrapper.default_cards and first:
+                if first == variant:
+                    special[rest] = value
+            else:
+                general[key] = value
+        return {**general, **special}
+
+    def task(
+        self,
+        wrapper: Wrapper,
+        what: str,
+        *,
+        arguments: Iterable[str],
+        card: str,
+        inputs: Iterable[Input],
+        outputs: Iterable[Output],
+        conditions: Mapping[str, Any],
+        resources: Resources | None = None,
+        executable: str | None = None,
+        problem: str | None = None,
+    ) -> Task:
+        """Make a task of a wrapper's program."""
+        return Task(
+            name=f"{wrapper.stage}:{what}",
+            stage=wrapper.stage,
+            program=wrapper.program,
+            engine=wrapper.engine or self.engine,
+            executable=executable or wrapper.program,
+            arguments=tuple(arguments),
+            card=card,
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+            resources=resources or wrapper.resources,
+            exit_codes=dict(wrapper.exit_codes),
+            tolerated=wrapper.tolerated,
+            conditions={key: value for key, value in conditions.items() if value is not None},
+            problem=problem,
+        )
+
+
+@cache
+def default_card(path: Path) -> dict[str, str]:
+    """Read a program's default card, once a process."""
+    if not path.is_file():
+        return {}
+    return cards.read(path)
+
+
+def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -> None:
+    """Refuse overrides that no program would read, or that it could not.
+
+    Raises
+    ------
+    UserError
+        With a sentence for each, and the closest right key.
+    """
+    sentences = []
+    for program in setup.overrides:
+        wrapper = programs.get(program)
+        if wrapper is None:
+            near = cards.closest(program, programs)
+            there = f"did you mean [cards.{near}]?" if near else f"there are {', '.join(programs)}"
+            sentences.append(f"[cards.{program}]: no such program; {there}")
+            continue
+        for variant in wrapper.default_cards or {"": ""}:
+            written = setup.written(wrapper, variant)
+            known = default_card(wrapper.card_path(setup.marssys, variant)) if wrapper.default_cards else {}
+            problems = cards.check(written, {*known, *wrapper.extra_keys, *wrapper.set_here}) if known else []
+            problems += [
+                f"the key {key!r} is set by autoMAGIC, which knows the job's folder"
+                for key in sorted(wrapper.set_here & set(written))
+            ]
+            for key, value in written.items():
+                try:
+                    cards.value(key, value)
+                except ValueError as error:
+                    problems.append(str(error))
+            sentences += [f"[cards.{program}]: {problem}" for problem in problems]
+    if sentences:
+        raise UserError("\n".join(f"{where}: {sentence}" for sentence in dict.fromkeys(sentences)))

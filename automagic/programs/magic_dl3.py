@@ -1,0 +1,65 @@
+"""``magic_dl3``: event list and instrument response of a run as one FITS file."""
+
+from __future__ import annotations
+
+from automagic.graph.task import Input, Output, Resources, Task
+from automagic.naming import DataName
+from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
+
+WRAPPER = Wrapper(
+    program="magic_dl3",
+    stage="magic_dl3",
+    summary="write a run's event list and instrument response (DL3)",
+    default_cards={"": "magic_dl3.rc"},
+    exit_codes=COMMON_EXIT_CODES,
+    resources=Resources(memory_mb=1000, disk_mb=200, minutes=60),
+    unknown=(
+        *COMMON_UNKNOWN,
+        "the whole command line and card of magic_dl3; these are openmars' own",
+        "its exit codes",
+    ),
+)
+
+
+def task(
+    setup: Setup,
+    what: str,
+    name: DataName,
+    data: Input,
+    mc: list[Input],
+    conditions: dict[str, object],
+    problem: str | None = None,
+) -> Task:
+    """Make the task of a run, from its melibea file (role ``"data"``) and the test half's (role ``"mc"``)."""
+    output = str(name.at("dl3"))
+    return setup.task(
+        WRAPPER,
+        what,
+        arguments=(
+            "-b",
+            "-q",
+            "-f",
+            "--config=card.rc",
+            "--ind=in/data/*_Q_*.root",
+            "--mc=in/mc/*_Q_*.root",
+            "--out=out",
+        ),
+        card=setup.card(WRAPPER),
+        inputs=[data, *mc],
+        outputs=[
+            Output(
+                output,
+                "dl3",
+                f"products/dl3/{output}",
+                {"fits": True, "hdus": ["EVENTS", "GTI", "EFFECTIVE AREA", "ENERGY DISPERSION"]},
+            )
+        ],
+        conditions=conditions,
+        problem=problem,
+    )
+
+
+def melibea_checks(run: int | None) -> dict[str, object]:
+    """Say what must be true of the inputs: the run's own; or Monte Carlo that no model was trained on."""
+    checks: dict[str, object] = {"root": True, "level": "melibea", "min_events": 1}
+    return {**checks, "not_name": r"_w[0rd]_1\.root$"} if run is None else {**checks, "run": run}

@@ -1,0 +1,101 @@
+"""The steps after DL3, done with Gammapy: index files, θ², spectrum, light curve."""
+
+from __future__ import annotations
+
+from automagic.analysis import Analysis
+from automagic.graph.task import Input, Output, Resources, Task
+from automagic.programs.base import Setup, Wrapper
+
+RESULTS = {
+    "index": ("hdu-index.fits.gz", "obs-index.fits.gz"),
+    "theta2": ("theta2.ecsv", "theta2.png"),
+    "spectrum": ("model.yaml", "spectrum.ecsv", "spectrum.json", "spectrum.png"),
+    "lightcurve": ("lightcurve-night.ecsv", "lightcurve-run.ecsv", "lightcurve.png"),
+}
+"""What each step makes."""
+
+SUMMARY = {
+    "index": "list the DL3 files and their HDUs",
+    "theta2": "the θ² plot, with significance",
+    "spectrum": "fit the spectrum by forward folding, and flux points",
+    "lightcurve": "flux per run and per night",
+}
+
+WRAPPERS = {
+    step: Wrapper(
+        program=step,
+        stage=step,
+        summary=SUMMARY[step],
+        default_cards={"": f"{step}.rc"},
+        exit_codes={2: "wrong arguments or card", 3: "the data do not allow this result"},
+        resources=Resources(memory_mb=1500, disk_mb=200, minutes=60),
+        engine="science",
+    )
+    for step in RESULTS
+}
+
+
+def values(step: str, analysis: Analysis) -> dict[str, object]:
+    """Return what ``analysis.toml`` says to a step, as keys of its card; what it leaves open is the card's default."""
+    source, spectrum, curve, theta2 = analysis.source, analysis.spectrum, analysis.lightcurve, analysis.theta2
+    if step == "index":
+        return {}
+    common: dict[str, object | None] = {
+        "Source.Name": source.name,
+        "Source.RA": source.ra,
+        "Source.Dec": source.dec,
+    }
+    model: dict[str, object | None] = {
+        "Source.Redshift": source.redshift,
+        "Spectrum.Model": spectrum.model,
+        "Spectrum.Reference": spectrum.reference,
+        "Spectrum.EBL": spectrum.ebl or ("dominguez" if source.redshift > 0 else "none"),
+        "Spectrum.OffRegions": spectrum.off_regions,
+    }
+    ranges: dict[str, dict[str, object | None]] = {
+        "theta2": {"Theta2.EnergyMin": theta2.energy_min, "Theta2.Cut": theta2.cut},
+        "spectrum": {
+            **model,
+            "Spectrum.EnergyMin": spectrum.energy_min,
+            "Spectrum.EnergyMax": spectrum.energy_max,
+            "FluxPoints.PerDecade": spectrum.points_per_decade,
+        },
+        "lightcurve": {
+            **model,
+            "LightCurve.EnergyMin": curve.energy_min,
+            "LightCurve.EnergyMax": curve.energy_max,
+        },
+    }
+    return {key: value for key, value in {**common, **ranges[step]}.items() if value is not None}
+
+
+def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:
+    """Make a step's task.
+
+    Parameters
+    ----------
+    setup
+        Overrides; the engine is ``"science"``.
+    step
+        A key of `RESULTS`.
+    analysis
+        Source, models and ranges.
+    inputs
+        All DL3 files and, but for ``"index"``, their index files; role ``"dl3"``.
+    """
+    folder = "products/dl3" if step == "index" else "results"
+    checks = {
+        name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in RESULTS[step]
+    }
+    return setup.task(
+        WRAPPERS[step],
+        "dl3" if step == "index" else "all",
+        arguments=("--config=card.rc", "--ind=in/dl3", "--out=out"),
+        card=setup.card(WRAPPERS[step], values(step, analysis)),
+        inputs=inputs,
+        outputs=[
+            Output(name, "index" if step == "index" else "result", f"{folder}/{name}", checks[name])
+            for name in RESULTS[step]
+        ],
+        conditions={"source": analysis.source.name},
+    )
