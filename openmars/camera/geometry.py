@@ -1,10 +1,11 @@
 """The camera of both MAGIC telescopes: 1039 hexagonal pixels in the order of MARS.
 
-Source: the pixel table ``MAGICCam.camgeom.fits.gz`` of ctapipe_io_magic 0.5.8, from which the lattice below was
-read off (agreement to 0.0002 mm, tested), and the scale in its source. The camera is the
-upgraded one (Aleksić et al. 2016, Astropart. Phys. 72, 61).
+Source: the pixel table ``MAGICCam.camgeom.fits.gz`` of ctapipe_io_magic 0.5.8, from which the lattice below
+was read off (agreement to 0.0002 mm, tested), and the scale in its source. The camera is the upgraded one
+(Aleksić et al. 2016, Astropart. Phys. 72, 61).
 
-Frame: millimetres; x along increasing altitude, y along increasing azimuth on the sky (ctapipe's ``CameraFrame``).
+Frame: millimetres; x along increasing altitude, y along increasing azimuth on the sky (ctapipe's
+``CameraFrame``).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _WALK = ((-1, 1), (-1, 0), (0, -1), (1, -1), (1, 0), (0, 1))
 
 
 def _lattice() -> tuple[np.ndarray, np.ndarray]:
-    """Lattice coordinates of the pixels, ring by ring and around each ring; rings 17 to 19 are cut to a circle."""
+    """Lattice coordinates of the pixels, ring by ring and around each; rings 17 to 19 are cut to a circle."""
     cells = [(0, 0)]
     for ring in range(1, 20):
         i, j = ring, 0

@@ -1,0 +1,278 @@
+"""Calibrated files (``_Y_``): written so that MAGIC's own trees and branches are there for readers by others.
+
+Charges are rounded to 1/32 photo-electron and arrival times to 1/32 slice (20 ps): far below what the readout
+resolves, and files become half as large and quicker to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from . import headers
+from .headers import McInfo, RunInfo
+from .rootwrite import Column, RootWriter
+from .times import to_mtime
+
+CHARGE_STEP = 1 / 32
+TIME_STEP = 1 / 32
+DECLINATION_DEG = -7.0
+"""Magnetic declination of the site: MC axes point to magnetic north (ctapipe_io_magic)."""
+PEDESTAL_KINDS = ("Fundamental", "FromExtractor", "FromExtractorRndm")
+
+
+@dataclass
+class Events:
+    """Events of one telescope; [n] each where nothing else is said.
+
+    Attributes
+    ----------
+    charge, arrival_time
+        [n, 1039], photo-electrons and slices.
+    pattern
+        Trigger pattern: 128 stereo, 8 pedestal, in MC 1 (32 with Sum-Trigger-II).
+    stereo_number
+        Number that both telescopes give to an event; 0 for pedestals.
+    daq_number
+        Number of the event in its subrun.
+    seconds
+        From the midnight of the day of sunrise.
+    time_diff_s
+        Time since the event before.
+    """
+
+    charge: np.ndarray
+    arrival_time: np.ndarray
+    pattern: np.ndarray
+    stereo_number: np.ndarray
+    daq_number: np.ndarray
+    seconds: np.ndarray
+    time_diff_s: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pattern)
+
+
+@dataclass
+class McTruth:
+    """Truth of MC events; float [n] each. Ground axes: x to geographic north, y to west.
+
+    Attributes
+    ----------
+    energy_gev
+    zd_deg, az_deg
+        Where the shower comes from.
+    pointing_zd_deg, pointing_az_deg
+    core_x_m, core_y_m
+        Where the axis meets the ground, from the middle between the telescopes.
+    impact_m
+        Distance of the axis from the telescope (events) or the middle of the array (all showers).
+    source_x_mm, source_y_mm
+        Where the shower's direction falls in the camera.
+    particle
+        1 gamma, 14 proton (CORSIKA).
+    first_interaction_m, xmax_g_cm2
+        Of the events only.
+    """
+
+    energy_gev: np.ndarray
+    zd_deg: np.ndarray
+    az_deg: np.ndarray
+    pointing_zd_deg: np.ndarray
+    pointing_az_deg: np.ndarray
+    core_x_m: np.ndarray
+    core_y_m: np.ndarray
+    impact_m: np.ndarray
+    source_x_mm: np.ndarray
+    source_y_mm: np.ndarray
+    particle: np.ndarray | None = None
+    first_interaction_m: np.ndarray | None = None
+    xmax_g_cm2: np.ndarray | None = None
+
+
+def mc_phi_rad(az_deg: np.ndarray) -> np.ndarray:
+    """MC azimuth ``fPhi``: of the particle's momentum, from magnetic north, towards west, in -pi … pi.
+
+    Source: ctapipe_io_magic reads azimuth = 180° - fPhi + declination.
+    """
+    phi = 180.0 + DECLINATION_DEG - np.asarray(az_deg, float)
+    return np.radians((phi + 180.0) % 360.0 - 180.0)
+
+
+def az_of_mc_phi(phi_rad: np.ndarray) -> np.ndarray:
+    """Azimuth (degrees, 0 … 360, from geographic north through east) of an MC ``fPhi``."""
+    return (180.0 + DECLINATION_DEG - np.degrees(phi_rad)) % 360.0
+
+
+def mc_core_cm(x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cores in MC axes (x to magnetic north, cm) of cores in geographic ones (m)."""
+    cos, sin = np.cos(np.radians(DECLINATION_DEG)), np.sin(np.radians(DECLINATION_DEG))
+    return 100 * (x_m * cos - y_m * sin), 100 * (x_m * sin + y_m * cos)
+
+
+def core_of_mc(x_cm: np.ndarray, y_cm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cores in geographic axes (x north, y west, m) of ``fCoreX`` and ``fCoreY`` (cm)."""
+    cos, sin = np.cos(np.radians(DECLINATION_DEG)), np.sin(np.radians(DECLINATION_DEG))
+    return (x_cm * cos + y_cm * sin) / 100, (y_cm * cos - x_cm * sin) / 100
+
+
+def _wide(values: np.ndarray, step: float) -> np.ndarray:
+    """Round to steps and widen to the 1183 values of a file."""
+    out = np.zeros((len(values), headers.N_CHANNELS), np.float32)
+    rounded = out[:, : values.shape[1]]
+    np.multiply(values, np.float32(1 / step), out=rounded)
+    np.rint(rounded, out=rounded)
+    rounded *= np.float32(step)
+    return out
+
+
+def _event_columns(day: int, events: Events) -> dict[str, Column]:
+    return {
+        "MRawEvtHeader.fStereoEvtNumber": events.stereo_number.astype(np.uint32),
+        "MRawEvtHeader.fDAQEvtNumber": events.daq_number.astype(np.uint32),
+        "MRawEvtHeader.fTimeDiff": events.time_diff_s.astype(np.float64),
+        "MTriggerPattern.fPrescaled": events.pattern.astype(np.uint8),
+        "MTriggerPattern.fUnprescaled": events.pattern.astype(np.uint8),
+        **to_mtime("MTime", day, events.seconds),
+        "MCerPhotEvt.fPixels.fPhot": _wide(events.charge, CHARGE_STEP),
+        "MArrivalTime.fData": _wide(events.arrival_time, TIME_STEP),
+    }
+
+
+def _mc_basic(container: str, truth: McTruth) -> dict[str, np.ndarray]:
+    """What is kept of every shower."""
+    f4 = np.float32
+    core_x, core_y = mc_core_cm(truth.core_x_m, truth.core_y_m)
+    return {
+        f"{container}.fEnergy": truth.energy_gev.astype(f4),
+        f"{container}.fImpact": (100 * truth.impact_m).astype(f4),
+        f"{container}.fTheta": np.radians(truth.zd_deg).astype(f4),
+        f"{container}.fPhi": mc_phi_rad(truth.az_deg).astype(f4),
+        f"{container}.fTelescopeTheta": np.radians(truth.pointing_zd_deg).astype(f4),
+        f"{container}.fTelescopePhi": mc_phi_rad(truth.pointing_az_deg).astype(f4),
+        f"{container}.fCoreX": core_x.astype(f4),
+        f"{container}.fCoreY": core_y.astype(f4),
+        "MSrcPosCam.fX": truth.source_x_mm.astype(f4),
+        "MSrcPosCam.fY": truth.source_y_mm.astype(f4),
+    }
+
+
+def _mc_columns(events: Events, truth: McTruth, pedestal_rms: np.ndarray) -> dict[str, Column]:
+    """Truth, pointing and pedestals of MC events, which carry all three with each event."""
+    n = len(events)
+    zero, missing = np.zeros(n), np.zeros(n, np.float32)
+    columns: dict[str, Column] = dict(_mc_basic("MMcEvt", truth))
+    first, xmax = truth.first_interaction_m, truth.xmax_g_cm2
+    columns |= {
+        "MMcEvt.fEvtNumber": events.stereo_number.astype(np.uint32),
+        "MMcEvt.fPartId": np.ones(n, np.int16) if truth.particle is None else truth.particle.astype(np.int16),
+        "MMcEvt.fZFirstInteraction": missing if first is None else (100 * first).astype(np.float32),
+        "MMcEvt.fLongitmax": missing if xmax is None else xmax.astype(np.float32),
+        "MPointingPos.fZd": truth.pointing_zd_deg.astype(np.float64),
+        "MPointingPos.fAz": truth.pointing_az_deg.astype(np.float64),
+    }
+    columns |= {f"MPointingPos.{name}": zero for name in ("fRa", "fHa", "fDec")}
+    columns |= {f"MPointingPos.fDev{name}": zero for name in ("Zd", "Az", "Ha", "Dec")}
+    return columns | pedestal_columns(n, pedestal_rms)
+
+
+def pedestal_columns(n: int, rms: np.ndarray) -> dict[str, Column]:
+    """Mean (zero) and rms of the pedestals, the same for all `n` entries; `rms` [1039] in photo-electrons."""
+    wide = np.zeros(headers.N_CHANNELS, np.float32)
+    mean = np.broadcast_to(wide, (n, len(wide)))
+    wide = wide.copy()
+    wide[: len(rms)] = rms
+    columns: dict[str, Column] = {}
+    for kind in PEDESTAL_KINDS:
+        columns[f"MPedPhot{kind}.fArray.fMean"] = mean
+        columns[f"MPedPhot{kind}.fArray.fRms"] = np.broadcast_to(wide, (n, len(wide)))
+    return columns
+
+
+def pedestal_tree(day: int, seconds: np.ndarray, rms: np.ndarray) -> dict[str, Column]:
+    """The tree ``Pedestals`` of data: mean and rms at some times; `rms` [1039] in photo-electrons."""
+    return pedestal_columns(len(seconds), rms) | to_mtime("MTimePedestals", day, seconds)
+
+
+class CalibratedWriter:
+    """One calibrated file in the making: events in chunks, the other trees at the end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    info
+        Its header.
+    pedestal_rms
+        Noise of each pixel, photo-electrons, [1039].
+    """
+
+    def __init__(self, path: str | Path, info: RunInfo, pedestal_rms: np.ndarray) -> None:
+        self.info = info
+        self.pedestal_rms = np.asarray(pedestal_rms, np.float32)
+        self.n_events = 0
+        self._out = RootWriter(path)
+
+    def __enter__(self) -> CalibratedWriter:
+        return self
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._out.__exit__(kind, value, trace)
+
+    def add(self, events: Events, truth: McTruth | None = None) -> None:
+        """Append events, with their truth in MC."""
+        if not len(events):
+            return
+        columns = _event_columns(self.info.day, events)
+        if truth is not None:
+            columns |= _mc_columns(events, truth, self.pedestal_rms)
+        self._out.extend("Events", columns)
+        self.n_events += len(events)
+
+    def finish(
+        self,
+        reports: Mapping[str, Mapping[str, Column]] | None = None,
+        mc: McInfo | None = None,
+        showers: McTruth | None = None,
+        card: str = "",
+    ) -> None:
+        """Write the trees other than ``Events``.
+
+        Parameters
+        ----------
+        reports
+            Trees of reports (data).
+        mc, showers
+            How the gammas were drawn, and the truth of all of them (MC): tree ``OriginalMC``.
+        card
+            The card of the program, kept as a text.
+        """
+        self._out.extend("RunHeaders", headers.run_headers(self.info, self.n_events, mc=mc))
+        self._out.extend("RunTails", headers.run_tails())
+        for name, tree in (reports or {}).items():
+            self._out.extend(name, tree)
+        if showers is not None:
+            self._out.extend("OriginalMC", _mc_basic("MMcEvtBasic", showers))
+        self._out.text("openmars", "written by openmars, an open simulation; these are not data of MAGIC")
+        if card:
+            self._out.text("openmars-sim.rc", card)
+
+
+def write_calibrated(
+    path: str | Path,
+    info: RunInfo,
+    events: Events,
+    pedestal_rms: np.ndarray,
+    reports: Mapping[str, Mapping[str, Column]] | None = None,
+    truth: McTruth | None = None,
+    mc: McInfo | None = None,
+    showers: McTruth | None = None,
+) -> None:
+    """Write a calibrated file at once; see `CalibratedWriter`."""
+    with CalibratedWriter(path, info, pedestal_rms) as out:
+        out.add(events, truth)
+        out.finish(reports, mc, showers)

@@ -1,0 +1,116 @@
+"""Reports of the sky and the site in calibrated data: currents, lidar, pyrometer, starguider, weather."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .rootwrite import Column
+from .times import to_mtime
+
+DARK_CURRENT_NA = 1100.0
+"""Median anode current of a pixel in a dark night (recollected, not published; see the conditions)."""
+
+_LASER_ZERO = """
+MReport.fUniqueID MReport.fBits MReport.fBadReport MReport.fState fIsOffsetCorrection fIsOffsetFitted
+fIsBGCorrection fIsT0ShiftFitted fIsUseGDAS fIsUpwardMoving fOverShoot fUnderShoot fBGSamples
+fFullOverlap fEndGroundLayer fPheCounts fCalimaness fCloudLayerAlt fCloudLayerDens fOffset
+fOffset_Calculated fOffset_Fitted fOffset2 fOffset3 fBackground1 fBackground2 fBackgroundErr1
+fBackgroundErr2 fRangeMax fRangeMax_Clouds fErrorCode fScaleHeight_fit fAlpha_fit fChi2Alpha_fit
+fAlpha_firstY fAlpha_Junge fPBLHeight fChi2Full_fit fSignalSamples fHWSwitch fHWSwitchMaxOffset
+fNCollapse fShots fT0Shift fInterval_0 fRCS_min_perfect fRCS_min_clouds fRCS_min_mol fLIDAR_ratio
+fLIDAR_ratio_Cloud fLIDAR_ratio_Junge fKlett_k
+"""
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Conditions that the reports tell of.
+
+    Attributes
+    ----------
+    nsb_level
+        Night-sky background in units of the dark one.
+    transmission
+        Of the air between 9 km and the ground, relative to a clear night.
+    cloudiness
+        Percent, as the pyrometer has it.
+    """
+
+    nsb_level: float = 1.0
+    transmission: float = 1.0
+    cloudiness: float = 15.0
+
+
+def _column(value: float, n: int) -> np.ndarray:
+    return np.full(n, value, np.float32)
+
+
+def laser_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray) -> dict[str, Column]:
+    """The tree ``Laser``: transmissions from 3, 6, 9 and 12 km to the ground; the fit's inner values are zero."""
+    n = len(seconds)
+    tree: dict[str, Column] = {
+        f"MReportLaser.{name}": np.zeros(n, np.float32) for name in _LASER_ZERO.split()
+    }
+    for height, share in ((3, 0.6), (6, 0.9), (9, 1.0), (12, 1.0)):
+        tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n)
+    tree |= {
+        "MReportLaser.fGroundLayerTrans": _column(sky.transmission**0.5, n),
+        "MReportLaser.fZenith": np.asarray(zd, np.float32),
+        "MReportLaser.fAzimuth": np.asarray(az, np.float32),
+    }
+    return tree | to_mtime("MTimeLaser", day, seconds)
+
+
+def camera_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]:
+    """The tree ``Camera``: the median anode current (nA), which follows the night-sky background."""
+    n = len(seconds)
+    current = _column(DARK_CURRENT_NA * sky.nsb_level, n)
+    return {"MReportCamera.fMedianDC": current, **to_mtime("MTimeCamera", day, seconds)}
+
+
+def pyrometer_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]:
+    """The tree ``Pyrometer``: temperatures (K) and cloudiness (percent)."""
+    n = len(seconds)
+    return {
+        "MReportPyrometer.fTempSky": _column(205.0, n),
+        "MReportPyrometer.fTempAir": _column(283.0, n),
+        "MReportPyrometer.fCloudiness": _column(sky.cloudiness, n),
+        "MReportPyrometer.fLidOpen": np.ones(n, bool),
+        **to_mtime("MTimePyrometer", day, seconds),
+    }
+
+
+def starguider_tree(
+    day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray
+) -> dict[str, Column]:
+    """The tree ``Starguider``: no mispointing is simulated, so deviations (arcmin) are zero."""
+    n = len(seconds)
+    return {
+        "MReportStarguider.fMjd": day + np.asarray(seconds, float) / 86400.0,
+        "MReportStarguider.fDevZd": np.zeros(n),
+        "MReportStarguider.fDevAz": np.zeros(n),
+        "MReportStarguider.fNominalZd": np.asarray(zd, float),
+        "MReportStarguider.fNominalAz": np.asarray(az, float),
+        "MReportStarguider.fCameraCenterX": _column(0, n),
+        "MReportStarguider.fCameraCenterY": _column(0, n),
+        "MReportStarguider.fNumIdentifiedStars": np.full(n, 60, np.uint32),
+        "MReportStarguider.fNumCorrelatedStars": np.full(n, 40, np.uint32),
+        "MReportStarguider.fSkyBrightness": np.full(n, sky.nsb_level),
+        **to_mtime("MTimeStarguider", day, seconds),
+    }
+
+
+def weather_tree(day: int, seconds: np.ndarray) -> dict[str, Column]:
+    """The tree ``Weather``: temperature (°C), humidity (percent), pressure (hPa), wind (km/h, degrees)."""
+    n = len(seconds)
+    values = {
+        "fTemperature": 10.0,
+        "fHumidity": 25.0,
+        "fPressure": 788.0,
+        "fWindSpeed": 8.0,
+        "fWindDirection": 330.0,
+    }
+    tree: dict[str, Column] = {f"MReportWeather.{name}": _column(value, n) for name, value in values.items()}
+    return tree | to_mtime("MTimeWeather", day, seconds)
