@@ -11,11 +11,18 @@ millimetres, x along increasing altitude and y along increasing azimuth, the fra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from openmars.sim import kernel
+from openmars.sim.atmosphere import air
+from openmars.sim.shower import angles
+from openmars.sim.telescope import POSITIONS_M, noise_rms, pedestal_table, pixels
+from openmars.sim.trigger import trigger
 
 GAMMA = 1
 """CORSIKA's number of the gamma."""
@@ -133,16 +140,118 @@ class ProtonField:
     view_cone_deg: float = 4.5
 
 
-def draw_power_law(seed: int, n: int, e_min_gev: float, e_max_gev: float, index: float) -> NDArray[np.float64]:
-    """Energies (GeV) of a power law ``E**index`` (index negative), [n]."""
-    raise NotImplementedError
+LIGHT_YIELD = 0.28
+"""Factor on the light, set so that a 100 GeV gamma at 100 m near the zenith gives some 120 photo-electrons."""
+
+Spectrum = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+PROTON_FLUX, PROTON_INDEX = 9.6e-5, -2.70
+"""Cosmic-ray protons per (m² s sr GeV) at 1 TeV, and the index: BESS (Sanuki et al. 2000, ApJ 545, 1135)."""
+
+
+def draw_power_law(
+    seed: int, n: int, e_min_gev: float, e_max_gev: float, index: float
+) -> NDArray[np.float64]:
+    """Energies (GeV) of a power law ``E**index`` (index negative, not -1), [n]."""
+    u = np.random.default_rng([0x9A3A, seed]).random(n)
+    lo, hi = e_min_gev ** (index + 1), e_max_gev ** (index + 1)
+    return (lo + u * (hi - lo)) ** (1 / (index + 1))
+
+
+def _cumulative(
+    e_min: float, e_max: float, dnde: Spectrum
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Energies and the integral spectrum up to them, trapezoids in log(E)."""
+    energy = np.geomspace(e_min, e_max, 2001)
+    density = np.asarray(dnde(energy), float) * energy
+    steps = 0.5 * (density[1:] + density[:-1]) * np.diff(np.log(energy))
+    return energy, np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def draw_spectrum(
-    seed: int, n: int, e_min_gev: float, e_max_gev: float, dnde: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    seed: int, n: int, e_min_gev: float, e_max_gev: float, dnde: Spectrum
 ) -> NDArray[np.float64]:
     """Energies (GeV) of any spectrum; `dnde` takes energies in GeV, its unit does not matter, [n]."""
-    raise NotImplementedError
+    energy, integral = _cumulative(e_min_gev, e_max_gev, dnde)
+    u = np.random.default_rng([0x59EC, seed]).random(n) * integral[-1]
+    return np.exp(np.interp(u, integral, np.log(energy)))
+
+
+def expected_gammas(
+    time_s: float, e_min_gev: float, e_max_gev: float, dnde: Spectrum, impact_max_m: float = 350.0
+) -> float:
+    """Mean number of gammas over the disc; `dnde` in cm-2 s-1 GeV-1 at energies in GeV."""
+    _, integral = _cumulative(e_min_gev, e_max_gev, dnde)
+    return float(integral[-1] * math.pi * (impact_max_m * 100.0) ** 2 * time_s)
+
+
+def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | None = None) -> float:
+    """Mean number of protons within `field` in `time_s` at the true flux times `fraction`."""
+    field = field or ProtonField()
+    k = PROTON_INDEX + 1
+    per_area = (
+        PROTON_FLUX
+        * 1000.0
+        * ((field.energy_max_gev / 1000.0) ** k - (field.energy_min_gev / 1000.0) ** k)
+        / k
+    )
+    solid_angle = 2 * math.pi * (1 - math.cos(math.radians(field.view_cone_deg)))
+    return float(per_area * solid_angle * math.pi * field.impact_max_m**2 * time_s * fraction)
+
+
+def _setup(conditions: Conditions, bound: NDArray[np.float64]) -> kernel.Setup:
+    """Constants and tables for the compiled code."""
+    return kernel.Setup(
+        air=air(),
+        light=angles().light,
+        pixels=pixels(),
+        trigger=trigger(conditions.trigger, conditions.nsb_level),
+        tels=POSITIONS_M,
+        pedestal=pedestal_table(conditions.nsb_level),
+        noise=noise_rms(conditions.nsb_level),
+        psf=math.radians(conditions.psf_deg) / 1.75,
+        efficiency=LIGHT_YIELD * conditions.transmission * conditions.light_yield,
+        bound=bound,
+    )
+
+
+def _events(
+    step: Callable[..., tuple[int, int]], total: int, particle: int, chunk: int
+) -> Iterator[Triggered]:
+    """Call the compiled loop until all showers are done; turn its arrays into events."""
+    first = 0
+    while first < total:
+        charge = np.empty((chunk, 2, 1039), np.float32)
+        time = np.empty((chunk, 2, 1039), np.float32)
+        size, truth, index = np.empty((chunk, 2)), np.empty((chunk, 12)), np.empty(chunk, np.int64)
+        n, first = step(first, charge, time, size, truth, index)
+        if n == 0:
+            continue
+        t = truth[:n]
+        yield Triggered(
+            charge=charge[:n],
+            arrival_time=time[:n],
+            index=index[:n],
+            particle=np.full(n, particle, np.int16),
+            energy_gev=t[:, 0].copy(),
+            zd_deg=np.degrees(t[:, 1]),
+            az_deg=np.degrees(t[:, 2]),
+            pointing_zd_deg=np.degrees(t[:, 3]),
+            pointing_az_deg=np.degrees(t[:, 4]),
+            time_fraction=t[:, 9].copy(),
+            core_x_m=t[:, 5].copy(),
+            core_y_m=t[:, 6].copy(),
+            impact_m=t[:, 7:9].copy(),
+            first_interaction_height_m=t[:, 10].copy(),
+            xmax_g_cm2=t[:, 11].copy(),
+            true_size=size[:n],
+        )
+
+
+def _column(values: ArrayLike, n: int, radians: bool = True) -> NDArray[np.float64]:
+    """Numbers as an array of length n."""
+    a = np.ascontiguousarray(np.broadcast_to(np.asarray(values, float), (n,)))
+    return np.radians(a) if radians else a
 
 
 def simulate_gammas(
@@ -161,7 +270,7 @@ def simulate_gammas(
     Parameters
     ----------
     seed
-        Any integer; fixes every random number, the cores too.
+        Any integer from 0; fixes every random number, the cores too.
     energy_gev : [N]
     zd_deg, az_deg
         Where each gamma comes from, [N] or one number.
@@ -179,7 +288,16 @@ def simulate_gammas(
     Triggered
         Never empty.
     """
-    raise NotImplementedError
+    n = np.asarray(energy_gev).size
+    energy = _column(energy_gev, n, radians=False)
+    zd, az = _column(zd_deg, n), _column(az_deg, n)
+    pzd, paz = _column(pointing_zd_deg, n), _column(pointing_az_deg, n)
+    setup, room = _setup(conditions, np.zeros(1)), kernel.room()
+
+    def step(first: int, *arrays: NDArray) -> tuple[int, int]:
+        return kernel.gammas(seed, first, energy, zd, az, pzd, paz, impact_max_m, setup, room, *arrays)
+
+    yield from _events(step, n, GAMMA, chunk)
 
 
 def simulated_gammas(
@@ -191,8 +309,20 @@ def simulated_gammas(
     pointing_az_deg: ArrayLike,
     impact_max_m: float = 350.0,
 ) -> Simulated:
-    """Truth of all the showers that `simulate_gammas` makes of the same arguments (cheap, nothing simulated)."""
-    raise NotImplementedError
+    """Truth of all the showers that `simulate_gammas` makes of the same arguments; nothing is simulated."""
+    n = np.asarray(energy_gev).size
+    x, y, r = np.empty(n), np.empty(n), np.empty(n)
+    kernel.cores(seed, _column(zd_deg, n), _column(az_deg, n), impact_max_m, x, y, r)
+    return Simulated(
+        energy_gev=_column(energy_gev, n, radians=False),
+        zd_deg=_column(zd_deg, n, radians=False),
+        az_deg=_column(az_deg, n, radians=False),
+        pointing_zd_deg=_column(pointing_zd_deg, n, radians=False),
+        pointing_az_deg=_column(pointing_az_deg, n, radians=False),
+        core_x_m=x,
+        core_y_m=y,
+        impact_m=r,
+    )
 
 
 def simulate_protons(
@@ -209,34 +339,44 @@ def simulate_protons(
     Parameters
     ----------
     seed
-        Any integer.
+        Any integer from 0.
     n
         Protons within `field`; Poisson number with the mean `expected_protons`.
     pointing_zd_deg, pointing_az_deg
         Pointing at nodes evenly spaced over the run, first at its start, last at its end; or one number.
         Azimuth must not jump by 360° between nodes.
+    conditions, chunk
+        As for `simulate_gammas`.
+    field
+        Energies, cores and directions that are drawn.
+
+    Yields
+    ------
+    Triggered
+        Never empty; `time_fraction` rises.
     """
-    raise NotImplementedError
+    field = field or ProtonField()
+    zd = np.radians(np.atleast_1d(np.asarray(pointing_zd_deg, float)))
+    az = np.radians(np.atleast_1d(np.asarray(pointing_az_deg, float)))
+    limits = (
+        field.energy_min_gev,
+        field.energy_max_gev,
+        field.impact_max_m,
+        math.radians(field.view_cone_deg),
+        PROTON_INDEX,
+    )
+    setup, room = _setup(conditions, np.zeros(1)), kernel.room()
 
+    def step(first: int, *arrays: NDArray) -> tuple[int, int]:
+        return kernel.protons(seed, first, n, zd, az, limits, setup, room, *arrays)
 
-def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | None = None) -> float:
-    """Mean number of protons within `field` in `time_s` at the true flux times `fraction`."""
-    raise NotImplementedError
-
-
-def expected_gammas(
-    time_s: float,
-    e_min_gev: float,
-    e_max_gev: float,
-    dnde: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    impact_max_m: float = 350.0,
-) -> float:
-    """Mean number of gammas over the disc; `dnde` in cm-2 s-1 GeV-1 at energies in GeV."""
-    raise NotImplementedError
+    yield from _events(step, n, PROTON, chunk)
 
 
 def pedestal_events(
     seed: int, n: int, conditions: Conditions
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """`n` events of noise alone: charge and arrival time, float32 [n, 2, 1039]."""
-    raise NotImplementedError
+    """Make `n` events of noise alone: charge and arrival time, float32 [n, 2, 1039]."""
+    charge, time = np.empty((n, 2, 1039), np.float32), np.empty((n, 2, 1039), np.float32)
+    kernel.pedestals(seed, 0, _setup(conditions, np.zeros(1)), charge, time)
+    return charge, time

@@ -1,0 +1,264 @@
+"""Cherenkov light from the air to photo-electrons in the two cameras.
+
+A shower is a list of segments of track, each with the mean number of photo-electrons it gives in each
+telescope. Once the sums are known (and worth it), photo-electrons are drawn one by one: a point of emission
+within the segment and sideways of it, the direction in which the telescope sees it, the blur of the mirror,
+and the time of arrival. Muons are drawn photon by photon from the geometry of their cone.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from openmars.sim.atmosphere import (
+    LIGHT_M_PER_NS,
+    OBSERVATORY_DEPTH,
+    OBSERVATORY_M,
+    RADIATION_LENGTH,
+    REFRACTION_PER_DEPTH_CM,
+    depth_below,
+    lookup,
+    transmission,
+)
+from openmars.sim.rng import exponential, normal_pair, poisson, uniform
+from openmars.sim.shower import photon_angle, profile
+from openmars.sim.telescope import FOCUS_M, MIRROR_M2, MIRROR_RADIUS_M, MM_PER_RAD, pixel_at
+
+SEGMENT_FIELDS = 13
+"""x y z (m from the array), direction x y z, half length (m), sideways spread (m), time (ns), depth (g/cm²),
+photo-electrons in M1, M2, and free."""
+
+MUON_FIELDS = 11
+"""x y z, direction x y z, energy (GeV), time (ns), depth (g/cm²), photo-electrons in M1, M2."""
+
+SPREAD = 0.52
+"""Mean distance of the emitting electrons from the axis at age 1, g/cm² (about 13 m at 10 km height)."""
+
+MAX_PE = 20_000
+"""Above so many photo-electrons in a camera each drawn one stands for several."""
+
+MUON_GEV = 0.10566
+
+
+@njit(cache=True)
+def perpendicular(dx, dy, dz):  # type: ignore[no-untyped-def]  # compiled
+    """Two unit vectors that make a right-handed frame with a direction."""
+    if abs(dz) > 0.99999:
+        return 1.0, 0.0, 0.0, 0.0, 1.0 if dz > 0 else -1.0, 0.0
+    r = math.sqrt(dx * dx + dy * dy)
+    ax, ay, az = dx * dz / r, dy * dz / r, -r
+    bx, by = -dy / r, dx / r
+    return ax, ay, az, bx, by, 0.0
+
+
+@njit(cache=True)
+def tilt(dx, dy, dz, angle, phi):  # type: ignore[no-untyped-def]  # compiled
+    """Direction turned away by an angle (rad)."""
+    ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
+    s, c = math.sin(angle), math.cos(angle)
+    p, q = s * math.cos(phi), s * math.sin(phi)
+    return c * dx + p * ax + q * bx, c * dy + p * ay + q * by, c * dz + p * az + q * bz
+
+
+@njit(cache=True)
+def add_gamma(  # type: ignore[no-untyped-def]  # compiled
+    state, air, light, tels, efficiency, start, energy, step, seg, n_seg, work
+):
+    """Add the electromagnetic shower of one gamma to the segments.
+
+    `start` holds x y z (m), direction, time (ns) and vertical depth of the gamma. Gives the number of segments,
+    the photo-electrons added in M1 and M2, and slant depths (g/cm²) of the first interaction and the maximum.
+    """
+    x0, y0, z0, dx, dy, dz, t0, depth0 = start
+    cos_z = -dz
+    if cos_z < 0.2:
+        return n_seg, 0.0, 0.0, 0.0, 0.0
+    count, age, sub_e, sub_t = work
+    bins = min(int(air.ground / cos_z / RADIATION_LENGTH / step) + 1, count.size)
+    slant0 = depth0 / cos_z / RADIATION_LENGTH
+    first = profile(state, energy, slant0, step, count[:bins], age[:bins], sub_e, sub_t)
+    sum0, sum1, best, xmax = 0.0, 0.0, 0.0, 0.0
+    for i in range(bins):
+        if count[i] <= 1e-3:
+            continue
+        depth = (i + 0.5) * step * RADIATION_LENGTH * cos_z
+        if depth >= air.ground:
+            break
+        if count[i] > best:
+            best, xmax = count[i], (i + 0.5) * step * RADIATION_LENGTH
+        z = lookup(air.height, depth) - OBSERVATORY_M
+        rho = lookup(air.density, depth)
+        path = (z0 - z) / cos_z
+        px, py = x0 + path * dx, y0 + path * dy
+        length = step * RADIATION_LENGTH / rho
+        base = count[i] * length * air.yield_per_m * 0.5 * MIRROR_M2 * efficiency
+        cone = math.sqrt(2.0 * lookup(air.refraction, depth))
+        mu0, mu1 = 0.0, 0.0
+        for k in range(2):
+            vx, vy, vz = tels[k, 0] - px, tels[k, 1] - py, tels[k, 2] - z
+            d2 = vx * vx + vy * vy + vz * vz
+            d = math.sqrt(d2)
+            c = (vx * dx + vy * dy + vz * dz) / d
+            if c < 0.9:
+                continue
+            theta = math.sqrt(2.0 * (1.0 - c) + 1e-12)
+            g = photon_angle(light, age[i], depth, theta / cone)
+            mu = base * g / d2 * transmission(air, depth, max(-vz / d, 0.1))
+            if k == 0:
+                mu0 = mu
+            else:
+                mu1 = mu
+        if mu0 + mu1 > 1e-3 and n_seg < seg.shape[0]:
+            row = seg[n_seg]
+            row[0], row[1], row[2], row[3], row[4], row[5] = px, py, z, dx, dy, dz
+            row[6] = 0.5 * length
+            row[7] = SPREAD * (0.4 + 0.6 * age[i]) / rho
+            row[8] = t0 + path / LIGHT_M_PER_NS
+            row[9], row[10], row[11] = depth, mu0, mu1
+            n_seg += 1
+            sum0 += mu0
+            sum1 += mu1
+    return n_seg, sum0, sum1, first * RADIATION_LENGTH, xmax
+
+
+@njit(cache=True)
+def draw_segments(state, seg, n_seg, k, tels, frame, psf, scale, pe_pixel, pe_time, n_pe, pixels):  # type: ignore[no-untyped-def]  # compiled
+    """Draw the photo-electrons of all segments in telescope `k`; gives how many there are in the buffers."""
+    tx, ty, tz = tels[k, 0], tels[k, 1], tels[k, 2]
+    for i in range(n_seg):
+        row = seg[i]
+        n = poisson(state, row[10 + k] * scale)
+        if n == 0:
+            continue
+        dx, dy, dz = row[3], row[4], row[5]
+        ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
+        for _ in range(n):
+            s = (2.0 * uniform(state) - 1.0) * row[6]
+            r = row[7] * exponential(state)
+            phi = 2.0 * math.pi * uniform(state)
+            p, q = r * math.cos(phi), r * math.sin(phi)
+            ux = row[0] + s * dx + p * ax + q * bx - tx
+            uy = row[1] + s * dy + p * ay + q * by - ty
+            uz = row[2] + s * dz + p * az + q * bz - tz
+            d = math.sqrt(ux * ux + uy * uy + uz * uz)
+            if uz <= 1.0 or n_pe >= pe_pixel.size:
+                continue
+            delay = REFRACTION_PER_DEPTH_CM * 0.01 * (lookup_ground(row[9]) * d / uz)
+            t = row[8] + (s + d + delay) / LIGHT_M_PER_NS
+            blur = 0.5 * MIRROR_RADIUS_M * (1.0 / d - 1.0 / FOCUS_M)
+            n_pe = record(state, frame, ux, uy, uz, t, psf, blur, pe_pixel, pe_time, n_pe, pixels)
+    return n_pe
+
+
+@njit(cache=True)
+def lookup_ground(depth):  # type: ignore[no-untyped-def]  # compiled
+    """Vertical depth between a depth and the telescopes, g/cm²."""
+    return max(OBSERVATORY_DEPTH - depth, 0.0)
+
+
+@njit(cache=True)
+def record(state, frame, ux, uy, uz, t, psf, blur, pe_pixel, pe_time, n_pe, pixels):  # type: ignore[no-untyped-def]  # compiled
+    """Image one photon that comes from (ux, uy, uz); keep it if it falls on a pixel."""
+    w = ux * frame[2, 0] + uy * frame[2, 1] + uz * frame[2, 2]
+    if w <= 0.0:
+        return n_pe
+    sigma = psf if uniform(state) < 0.8 else 2.0 * psf
+    sigma = math.sqrt(sigma * sigma + blur * blur)
+    g, h = normal_pair(state)
+    x = MM_PER_RAD * ((ux * frame[0, 0] + uy * frame[0, 1] + uz * frame[0, 2]) / w + sigma * g)
+    y = MM_PER_RAD * ((ux * frame[1, 0] + uy * frame[1, 1] + uz * frame[1, 2]) / w + sigma * h)
+    pixel = pixel_at(x, y, pixels)
+    if pixel >= 0:
+        pe_pixel[n_pe] = pixel
+        pe_time[n_pe] = t
+        n_pe += 1
+    return n_pe
+
+
+@njit(cache=True)
+def _muon_geometry(row, tx, ty, tz):  # type: ignore[no-untyped-def]  # compiled
+    """Distance of a telescope from a muon's line, path to the nearest point, and unit vector towards it."""
+    vx, vy, vz = tx - row[0], ty - row[1], tz - row[2]
+    along = vx * row[3] + vy * row[4] + vz * row[5]
+    px, py, pz = vx - along * row[3], vy - along * row[4], vz - along * row[5]
+    rho = math.sqrt(px * px + py * py + pz * pz)
+    if rho < 1e-6:
+        ax, ay, az, _, _, _ = perpendicular(row[3], row[4], row[5])
+        return 1e-6, along, ax, ay, az
+    return rho, along, px / rho, py / rho, pz / rho
+
+
+@njit(cache=True)
+def _muon_step(row, air, rho, along, back):  # type: ignore[no-untyped-def]  # compiled
+    """Light emitted `back` metres before the point nearest to the telescope.
+
+    Gives detected photons per metre of path that hit the mirror, the Cherenkov angle and half the arc (rad).
+    """
+    z = row[2] + (along - back) * row[5]
+    if z < 0.0 or back > along:
+        return 0.0, 0.0, 0.0, 0.0
+    depth = depth_below(z + OBSERVATORY_M, air.height)
+    energy = row[6] - 0.0022 * (depth - row[8]) / -row[5]
+    delta = lookup(air.refraction, depth)
+    if energy < 2.0 * MUON_GEV:
+        return 0.0, 0.0, 0.0, depth
+    sin2 = 2.0 * delta - (MUON_GEV / energy) ** 2
+    if sin2 <= 0.0:
+        return 0.0, 0.0, 0.0, depth
+    theta = math.sqrt(sin2)
+    r = back * theta
+    if r <= MIRROR_RADIUS_M - rho:
+        half = math.pi
+    elif r >= rho + MIRROR_RADIUS_M or r <= rho - MIRROR_RADIUS_M:
+        half = 0.0
+    else:
+        c = (r * r + rho * rho - MIRROR_RADIUS_M**2) / (2.0 * r * rho)
+        half = math.acos(min(max(c, -1.0), 1.0))
+    per_m = air.yield_per_m * 0.5 * sin2 * half / math.pi * transmission(air, depth, -row[5])
+    return per_m, theta, half, depth
+
+
+MUON_STEPS = 16
+
+
+@njit(cache=True)
+def muon(state, row, k, air, tels, efficiency, draw, scale, frame, psf, pe_pixel, pe_time, n_pe, pixels):  # type: ignore[no-untyped-def]  # compiled
+    """Mean number of photo-electrons of a muon in telescope `k`, and the drawn ones if asked."""
+    rho, along, ax, ay, az = _muon_geometry(row, tels[k, 0], tels[k, 1], tels[k, 2])
+    total = 0.0
+    widest = 0.024
+    if along <= 0.0 or rho > 0.03 * along + MIRROR_RADIUS_M:
+        return total, n_pe
+    near = max(rho - MIRROR_RADIUS_M, 0.0) / widest
+    far = min((rho + MIRROR_RADIUS_M) / 0.008, along)
+    step = (far - near) / MUON_STEPS
+    if step <= 0.0:
+        return total, n_pe
+    # unit vector that completes the frame (muon, towards the telescope, sideways)
+    bx = row[4] * az - row[5] * ay
+    by = row[5] * ax - row[3] * az
+    bz = row[3] * ay - row[4] * ax
+    for i in range(MUON_STEPS):
+        back = near + (i + (uniform(state) if draw else 0.5)) * step
+        per_m, theta, half, depth = _muon_step(row, air, rho, along, back)
+        if per_m <= 0.0:
+            continue
+        mean = per_m * step * efficiency
+        total += mean
+        if not draw:
+            continue
+        delay = REFRACTION_PER_DEPTH_CM * 0.01 * lookup_ground(depth) / -row[5]
+        t = row[7] + (along - back + back / math.cos(theta) + delay) / LIGHT_M_PER_NS
+        s, c = math.sin(theta), math.cos(theta)
+        for _ in range(poisson(state, mean * scale)):
+            phi = (2.0 * uniform(state) - 1.0) * half
+            p, q = s * math.cos(phi), s * math.sin(phi)
+            ux = -(c * row[3] + p * ax + q * bx)
+            uy = -(c * row[4] + p * ay + q * by)
+            uz = -(c * row[5] + p * az + q * bz)
+            if n_pe < pe_pixel.size:
+                blur = 0.5 * MIRROR_RADIUS_M / FOCUS_M
+                n_pe = record(state, frame, ux, uy, uz, t, psf, blur, pe_pixel, pe_time, n_pe, pixels)
+    return total, n_pe
