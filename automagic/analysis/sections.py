@@ -146,7 +146,9 @@ class Document(Section):
     analysis: General = General()
     source: Source
     data: Data = Data()
-    cards: Annotated[dict[str, dict[str, str | int | float | bool]], BeforeValidator(_cards)] = {}
+    cards: Annotated[dict[str, dict[str, str | int | float | bool]], BeforeValidator(_cards)] = Field(
+        default_factory=dict
+    )
     reconstruction: Reconstruction = Reconstruction()
     spectrum: Spectrum = Spectrum()
     lightcurve: LightCurve = LightCurve()

@@ -94,7 +94,7 @@ class SimulatedMc(Section):
 
 
 class Simulate(Section):
-    """``[simulate]``: a simulated site. Its runs are made by ``openmars-sim`` where others are found in storage."""
+    """``[simulate]``: a simulated site, whose runs ``openmars-sim`` makes."""
 
     seed: int = Field(ge=0, lt=10**9)
     background_fraction: float = Field(default=1.0, ge=0, le=1)
@@ -123,7 +123,7 @@ class Simulate(Section):
 
 
 class Engine(Section):
-    """``[engines.mars]``, ``[engines.openmars]``: the ``MARSSYS`` folder with the programs and ``mrcfiles/``."""
+    """``[engines.mars]``, ``[engines.openmars]``: the folder with the programs and ``mrcfiles/``."""
 
     marssys: str
 
@@ -140,10 +140,10 @@ class Site(Section):
 
     storage: Storage = Storage()
     simulate: Simulate | None = None
-    engines: dict[Literal["mars", "openmars"], Engine] = {}
+    engines: dict[Literal["mars", "openmars"], Engine] = Field(default_factory=dict)
     local: Local = Local()
     folder: Annotated[Path | None, Field(exclude=True)] = None
 
     def place(self, text: str) -> Path:
-        """Return a path of the site as an absolute one: ``~`` is home, relative ones are beside ``site.toml``."""
+        """Return a path as an absolute one: ``~`` is home, relative ones are beside ``site.toml``."""
         return ((self.folder or Path.cwd()) / Path(text).expanduser()).resolve()

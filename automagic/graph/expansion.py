@@ -1,4 +1,4 @@
-"""From an analysis to its tasks, joined by the files that they hand on. Nothing is read, run or written here."""
+"""From an analysis to its tasks, joined by the files that they hand on. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Builder:
     def add(self, task: Task) -> Task:
         return self.tasks.setdefault(task.name, task)
 
-    # --- from calibrated files to superstar -------------------------------------------------------------------
+    # --- from calibrated files to superstar
 
     def superstar(self, run: Run) -> Input | Task:
         """Bring a run to superstar level; what is there already is taken as it is."""
@@ -134,7 +134,7 @@ class _Builder:
             each = next(each for each in plan.planned if each.run == run.run)
             self.add(sim.observation(self.setup, self.analysis, plan, each, run))
 
-    # --- Monte Carlo and models -------------------------------------------------------------------------------
+    # --- Monte Carlo and models
 
     def mc_superstar(self, mc: McSet) -> list[Input]:
         """Bring a Monte Carlo set to superstar level, file by file; return inputs of selectmc."""
@@ -219,12 +219,12 @@ class _Builder:
         return inputs
 
     def models(self, mc: McSet) -> tuple[list[Input], list[Input]]:
-        """Train the models of a set. Return them (role ``"rf"``) and the test half at melibea level (role ``"mc"``)."""
+        """Train the models of a set; return them (role ``"rf"``) and the test half, applied (role ``"mc"``)."""
         train, test = self.mc_halves(mc)
         off = self.off_inputs(mc)
         problem = None if off else (
-            f"there is no off run within {OFF_MARGIN:.0f}° of the zenith range {mc.zenith[0]}–{mc.zenith[1]}° "
-            "to train the gamma/hadron separation with; add some to storage.off or simulate.off in site.toml"
+            f"there is no off run within {OFF_MARGIN:.0f}° of the zenith range "
+            f"{mc.zenith[0]}–{mc.zenith[1]}° to train the gamma/hadron separation with; add some to storage.off or simulate.off in site.toml"
         )  # fmt: skip
         energy = self.analysis.reconstruction.energy
         models: list[Input] = []
@@ -245,7 +245,7 @@ class _Builder:
             inputs += made_inputs("mc", self.add(task), magic_dl3.melibea_checks(None))
         return models, inputs
 
-    # --- from superstar to DL3 --------------------------------------------------------------------------------
+    # --- from superstar to DL3
 
     def dl3(self) -> list[Input]:
         """Bring all runs to DL3; return inputs of the science steps."""
@@ -334,7 +334,8 @@ def choose_mc(run: Run, sets: list[McSet], geometry: str) -> tuple[McSet | None,
             return mc, None
     ranges = ", ".join(f"{mc.zenith[0]}–{mc.zenith[1]}°" for mc in sets)
     return None, (
-        f"no Monte Carlo covers the zenith distance of run {run.run:08d}, {run.middle:.1f}°; there is {ranges}. "
+        f"no Monte Carlo covers the zenith distance of run {run.run:08d}, {run.middle:.1f}°; "
+        f"there is {ranges}. "
         "Add Monte Carlo in site.toml, or narrow data.zenith in analysis.toml"
     )
 

@@ -13,9 +13,8 @@ _CURRENT = "MReportDrive.fCurrentZd"
 def zenith_range(files: tuple[DataFile, ...]) -> tuple[float, float] | None:
     """Return smallest and largest zenith distance in degrees.
 
-    From the ``Drive`` trees of ROOT files or the headers' ``ZD_PNT`` of DL3; only the first and last file of each
-    telescope are opened. `None` where they do not tell: a file that cannot be read is its task's matter, not the
-    selection's.
+    From the ``Drive`` trees of ROOT files or the headers of DL3; only the first and the last file are opened.
+    `None` where they do not tell: a file that cannot be read is its task's matter, not the selection's.
     """
     paths = [file.path for file in files if file.path is not None]
     if not paths:
@@ -32,7 +31,7 @@ def _drive(path: str) -> list[float]:
     try:
         with uproot.open(path) as file:
             tree = file["Drive"]
-            branch = next((b for b in tree.keys() if b.endswith("fCurrentZd")), _CURRENT)
+            branch = next((b for b in tree.keys(recursive=True) if b.endswith("fCurrentZd")), _CURRENT)
             return [float(z) for z in tree[branch].array(library="np") if 0 <= z <= 90]
     except Exception:  # uproot raises many kinds for a file that is none; the job's check names what is wrong
         return []

@@ -94,8 +94,8 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     places = [horizontal(ra, dec, plan.start + (end - plan.start) * part / 4) for part in range(5)]
     if max(zenith for zenith, _ in places) > 80:
         raise UserError(
-            f"simulate.{'off' if kind == 'off' else 'runs'}: run {plan.run:08d} at {plan.start:%Y-%m-%d %H:%M} UTC looks at "
-            f"{source} at a zenith distance of {max(places)[0]:.0f}°; it must stay above 80°"
+            f"simulate.{'off' if kind == 'off' else 'runs'}: run {plan.run:08d} at "
+            f"{plan.start:%Y-%m-%d %H:%M} UTC looks at {source} at a zenith distance of {max(places)[0]:.0f}°; it must stay above 80°"
         )
     names = [
         DataName(night, plan.run, "calibrated", source, plan.wobble, telescope, subrun)

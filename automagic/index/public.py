@@ -21,15 +21,15 @@ SETS = {
         },
     )
 }
-"""Address and SHA-256 by file name. ``magic-rad-max``: two runs of the Crab Nebula in Gammapy's data repository,
-CC BY-NC-SA 4.0, Gammapy Coordination Committee."""
+"""Address and SHA-256 by file name. ``magic-rad-max``: two runs of the Crab Nebula in Gammapy's data
+repository, CC BY-NC-SA 4.0, Gammapy Coordination Committee."""
 
 
 def fetch(name: str) -> list[Path]:
     """Return the files of a published set on this machine.
 
-    They are taken from the folder that ``AUTOMAGIC_DATA`` names where they are there, else from the cache, else
-    fetched into it.
+    They are taken from the folder that ``AUTOMAGIC_DATA`` names where they are there, else from the cache,
+    else fetched into it.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ LONGITUDE = -17.8900
 def horizontal(ra: float, dec: float, moment: datetime) -> tuple[float, float]:
     """Return zenith distance and azimuth of a source over La Palma.
 
-    Sidereal time and precession to first order: Meeus, Astronomical Algorithms (1998), eq. 12.4 and chapter 21;
-    refraction, nutation and aberration (all below 0.02°) are left out.
+    Sidereal time and precession to first order: Meeus, Astronomical Algorithms (1998), eq. 12.4 and chapter
+    21; refraction, nutation and aberration (all below 0.02° at the zenith distances used) are left out.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """One wrapper a program: what it reads and writes, its card, command line, exit codes and needs.
 
-What a wrapper does not know from a public source about MARS it says in `Wrapper.unknown`; there it is corrected.
+What is not known about MARS from a public source a wrapper says in `Wrapper.unknown`; there it is corrected.
 """
 
 from automagic.programs import coach, magic_dl3, melibea, science, selectmc, sim, star, superstar

@@ -18,10 +18,10 @@ COMMON_EXIT_CODES = {
     254: "the card cannot be read",
     255: "the ROOT version is another than MARS was built with",
 }
-"""Exit codes of the public fork of MARS (star.cc: 2, 0xfd, 0xfe, 0xff). Seen from MAGIC's programs as well."""
+"""Exit codes of the public fork of MARS (star.cc: 2, 0xfd, 0xfe, 0xff); MAGIC's merpp gave 254 and 255."""
 
 COMMON_UNKNOWN = (
-    "whether a MAGIC program takes --rc=Name:value, and the exact form in which it reports untouched card keys",
+    "whether MAGIC's programs take --rc=Name:value, and the form in which they report untouched card keys",
 )
 
 
@@ -77,8 +77,8 @@ class Setup:
     engine, marssys
         Which programs, and their folder.
     overrides
-        ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a dot
-        (``M1.`` of ``star``) is for that variant alone.
+        ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a
+        dot (``M1.`` of ``star``) is for that variant alone.
     """
 
     engine: str

@@ -27,7 +27,7 @@ WRAPPER = Wrapper(
         *COMMON_UNKNOWN,
         "all keys of coach.rc but RF.mcdata, RF.data, RF.outpath, RF.outname, RF.zdmin and RF.zdmax",
         "whether the energy forest's file is EnRF_Stereo.root or EnRF.root: two public scripts differ",
-        "whether the flags other than -RFgh need off data; here they get none, since they train on gammas alone",
+        "whether the flags other than -RFgh need off data; here they get none: they train on gammas",
     ),
 )
 

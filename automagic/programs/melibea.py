@@ -23,8 +23,8 @@ WRAPPER = Wrapper(
     unknown=(
         *COMMON_UNKNOWN,
         "all keys of melibea_stereo.rc but RF.zdmin and RF.zdmax, whose values begin with 'default: '",
-        "the words for energies from a forest: -erec-rf --erf= (MarsUtil, used here) or --calc-enr --rfentree= "
-        "(MAGIC-NN), depending on the version",
+        "the words for energies from a forest: -erec-rf --erf= (MarsUtil, used here) or "
+        "--calc-enr --rfentree= (MAGIC-NN), depending on the version",
     ),
 )
 # --outname is not used: MARS makes melibeamelibea….root.root of it (noted by on-site analysis)
@@ -101,7 +101,7 @@ def task(
 
 
 def data_checks(name: DataName | McName) -> dict[str, object]:
-    """Say what must be true of the superstar file: a run's own, or Monte Carlo that no model was trained on."""
+    """Say what must be true of the superstar file: a run's own, or Monte Carlo not trained on."""
     checks: dict[str, object] = {"root": True, "level": "superstar", "min_events": 1}
     if isinstance(name, McName):
         return {**checks, "not_name": r"_w[0rd]_1\.root$"}

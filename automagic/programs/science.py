@@ -36,7 +36,7 @@ WRAPPERS = {
 
 
 def values(step: str, analysis: Analysis) -> dict[str, object]:
-    """Return what ``analysis.toml`` says to a step, as keys of its card; what it leaves open is the card's default."""
+    """Return what ``analysis.toml`` says to a step, as keys of its card; the rest stays default."""
     source, spectrum, curve, theta2 = analysis.source, analysis.spectrum, analysis.lightcurve, analysis.theta2
     if step == "index":
         return {}

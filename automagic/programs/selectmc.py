@@ -16,8 +16,8 @@ WRAPPER = Wrapper(
     unknown=(
         *COMMON_UNKNOWN,
         "whether selectmc takes a card; here it gets none",
-        "how it chooses events, and how it names the halves; here --outname=X.root gives X_1.root (training) and "
-        "X_2.root (test), the suffixes that public training material uses",
+        "how it chooses events, and how it names the halves; here --outname=X.root gives X_1.root (training) "
+        "and X_2.root (test), the suffixes that public training material uses",
     ),
 )
 

@@ -41,7 +41,7 @@ WRAPPER = Wrapper(
     unknown=(
         *COMMON_UNKNOWN,
         "the complete keys and defaults of star_M1_OSA.rc and star_M2_OSA.rc",
-        "whether -mc needs all files of a set in one call, as MAGIC-NN notes ('otherwise no starguider tree'); "
+        "whether -mc needs all files of a set in one call, as MAGIC-NN notes (otherwise no starguider tree); "
         "here Monte Carlo is processed file by file",
         "whether the summary file star<run>.root is needed by later programs; here it is not kept",
     ),

@@ -18,7 +18,7 @@ WRAPPER = Wrapper(
         "all keys of superstar.rc",
         "which form of --outname the program expects; here it is the output's name without .root",
         "whether Monte Carlo must be processed in one call a set, as MAGIC-NN notes; here it is file by file",
-        "exit code 3 is given by on-site analysis when the output has no events; whether superstar gives it itself",
+        "whether superstar itself gives exit code 3; on-site analysis sets it where the output has no events",
     ),
 )
 
