@@ -1,0 +1,75 @@
+"""Where things are in an analysis folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The layout of an analysis folder.
+
+    >>> Folder(Path("/a")).action("abcdef").as_posix()
+    '/a/store/ab/abcdef'
+    """
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the analysis."""
+        return self.root.name
+
+    @property
+    def store(self) -> Path:
+        """One folder an action: products, card.rc, log.txt, receipt.json."""
+        return self.root / "store"
+
+    @property
+    def failed(self) -> Path:
+        """The same for what failed: no products, and a reason in the receipt."""
+        return self.root / "failed"
+
+    @property
+    def work(self) -> Path:
+        """Scratch folders of running jobs; empty when nothing runs."""
+        return self.root / "work"
+
+    @property
+    def journal(self) -> Path:
+        """What happened, a JSON-lines file a driver run, append-only."""
+        return self.root / "journal"
+
+    @property
+    def graph(self) -> Path:
+        """What the analysis asks for, as its last expansion said."""
+        return self.root / "journal" / "graph.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one driver that runs here."""
+        return self.root / "journal" / "lock"
+
+    @property
+    def hashes(self) -> Path:
+        """Cache of file hashes; may be deleted at any time."""
+        return self.root / "journal" / "hashes.cache"
+
+    @property
+    def database(self) -> Path:
+        """The catalog; derived, may be deleted at any time."""
+        return self.root / "catalog.duckdb"
+
+    @property
+    def exports(self) -> Path:
+        """The catalog's tables as Parquet."""
+        return self.root / "catalog"
+
+    def action(self, action: str) -> Path:
+        """Return the folder of an action in the store."""
+        return self.store / action[:2] / action
+
+    def failure(self, action: str) -> Path:
+        """Return the folder where the last failure of an action is."""
+        return self.failed / action[:2] / action

@@ -1,0 +1,68 @@
+"""The journal: what happened, one JSON line an event, one file a driver run, only ever appended to.
+
+Events: ``start`` and ``end`` of a driver run; ``submitted``, ``started``, ``done``, ``failed``, ``cancelled``
+of an attempt at a task; ``blocked`` and ``problem`` of a task that was never started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+Event = dict[str, Any]
+
+
+class Journal:
+    """Appends to the journal of this driver run. The file is made with the first event: a run without any
+    leaves none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: IO[str] | None = None
+
+    def write(self, *events: Event) -> None:
+        """Write events and bring them to the disk before returning."""
+        if not events:
+            return
+        if self._file is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            self._file = open(self.folder / f"{name}-{os.getpid()}.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        lines = [json.dumps({"time": stamp, **event}, ensure_ascii=False) + "\n" for event in events]
+        self._file.write("".join(lines))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was written."""
+        return self._file is not None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def read_journal(folder: Path) -> Iterator[Event]:
+    """Read all events of an analysis in the order in which they happened.
+
+    A last line that a crash cut short is left out.
+    """
+    for path in sorted(folder.glob("*.jsonl")):
+        yield from _events(path.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
+def _events(lines: Iterable[str]) -> Iterator[Event]:
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "event" in event:
+            yield event

@@ -1,0 +1,128 @@
+"""The store: one folder an action, checked whenever it is used, and the links under people's names."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from automagic.bookkeeping.folder import Folder
+from automagic.bookkeeping.hashes import HashCache
+from automagic.graph.task import Output, Task
+
+Receipt = dict[str, Any]
+
+
+class Store:
+    """The products of an analysis by action."""
+
+    def __init__(self, folder: Folder, hashes: HashCache) -> None:
+        self.folder = folder
+        self.hashes = hashes
+
+    def receipt(self, action: str) -> Receipt | None:
+        """Return the receipt of a done action, or `None`."""
+        return read_receipt(self.folder.action(action))
+
+    def intact(self, action: str, outputs: Iterable[Output] = ()) -> tuple[Receipt | None, str]:
+        """Return the receipt of an action whose products are all as they were when they were made.
+
+        Parameters
+        ----------
+        outputs
+            What the task promises today; an action that lacks one of them does not count.
+
+        Returns
+        -------
+        receipt, reason
+            `None` and why, where it is not so.
+        """
+        place = self.folder.action(action)
+        receipt = read_receipt(place)
+        if receipt is None:
+            return None, "it was never made" if not place.exists() else "its receipt is damaged"
+        made = set()
+        for product in receipt.get("outputs", ()):
+            made.add(product["name"])
+            path = place / product["name"]
+            try:
+                if path.stat().st_size != product["size"] or self.hashes.sha256(path) != product["sha256"]:
+                    return None, f"its output {product['name']} was changed"
+            except OSError:
+                return None, f"its output {product['name']} is gone"
+        lacking = [o.name for o in outputs if not o.optional and o.name not in made]
+        if lacking:
+            return None, f"it never made {', '.join(lacking)}"
+        return receipt, ""
+
+    def remember(self, action: str, receipt: Receipt) -> None:
+        """Note the hashes that a job has just computed."""
+        for product in receipt.get("outputs", ()):
+            path = self.folder.action(action) / product["name"]
+            with contextlib.suppress(OSError):
+                self.hashes.remember(path, product["sha256"])
+
+    def discard(self, action: str) -> None:
+        """Take a damaged action out of the store, so that it can be made again."""
+        place = self.folder.action(action)
+        if place.exists():
+            self.folder.work.mkdir(parents=True, exist_ok=True)
+            aside = self.folder.work / f"damaged-{action[:16]}-{os.getpid()}"
+            place.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def link(self, task: Task, action: str, receipt: Receipt) -> None:
+        """Give a done task's products their names for people: relative links into the store, each set at
+        once."""
+        made = {product["name"] for product in receipt.get("outputs", ())}
+        for output in task.outputs:
+            if output.name in made:
+                set_link(self.folder.root / output.link, self.folder.action(action) / output.name)
+            else:
+                self._unlink(output)
+
+    def unlink(self, task: Task) -> None:
+        """Take the names for people away from products that are no longer those of the analysis."""
+        for output in task.outputs:
+            self._unlink(output)
+
+    def _unlink(self, output: Output) -> None:
+        link = self.folder.root / output.link
+        if link.is_symlink():
+            link.unlink()
+
+    def sweep(self, tasks: Iterable[Task]) -> None:
+        """Take away links into the store that belong to no task any more."""
+        wanted = {os.path.normpath(self.folder.root / o.link) for task in tasks for o in task.outputs}
+        for top in ("products", "results"):
+            for parent, _, names in os.walk(self.folder.root / top):
+                for name in names:
+                    path = os.path.join(parent, name)
+                    if os.path.islink(path) and path not in wanted and "store/" in os.readlink(path):
+                        os.unlink(path)
+
+
+def read_receipt(place: Path) -> Receipt | None:
+    """Read the receipt in a folder of the store, or of failures; `None` where there is none that can be read."""
+    try:
+        receipt = json.loads((place / "receipt.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return receipt if isinstance(receipt, dict) and "state" in receipt else None
+
+
+def set_link(link: Path, target: Path) -> None:
+    """Point a relative symbolic link to a file, replacing what was there in one step."""
+    wanted = os.path.relpath(target, link.parent)
+    if link.is_symlink() and os.readlink(link) == wanted:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    temporary = link.parent / f".{link.name}.{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    temporary.symlink_to(wanted)
+    temporary.replace(link)

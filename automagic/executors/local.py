@@ -1,0 +1,188 @@
+"""Jobs as processes of this machine, as many at once as its cores and memory allow."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automagic.executors.base import Event, Request
+
+STOP_S = 15.0
+"""How long jobs have to end after they are told to; the job itself gives its program 5 s."""
+
+
+@dataclass
+class _Running:
+    request: Request
+    process: subprocess.Popen
+    wire: socket.socket
+    heard: bytearray = field(default_factory=bytearray)
+
+
+class LocalExecutor:
+    """Runs jobs on this machine.
+
+    Each job holds one end of a socket: end-of-file there tells this process that the job is over, and tells
+    the job that this process is.
+
+    Parameters
+    ----------
+    bundle
+        Path of ``job.pyz``.
+    cores, memory_mb
+        What jobs may use together; `None` for all that this machine gives us.
+    """
+
+    def __init__(self, bundle: Path, cores: int | None = None, memory_mb: int | None = None) -> None:
+        self.bundle = bundle
+        self._cores = cores or machine_cores()
+        self._memory_mb = memory_mb or machine_memory_mb()
+        self._free_cores, self._free_memory = self._cores, self._memory_mb
+        self._waiting: list[tuple[float, int, Request]] = []
+        self._number = 0
+        self._selector = selectors.DefaultSelector()
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def cores(self) -> int:
+        """How many cores jobs may use together."""
+        return self._cores
+
+    @property
+    def memory_mb(self) -> int:
+        """How much memory jobs may use together."""
+        return self._memory_mb
+
+    @property
+    def active(self) -> int:
+        """How many jobs are waiting or running."""
+        return len(self._waiting) + len(self._running)
+
+    def submit(self, requests: Sequence[Request]) -> None:
+        """Queue jobs; those of the highest priority start first, in the order of submission among equals."""
+        for request in requests:
+            self._number += 1
+            heapq.heappush(self._waiting, (-request.priority, self._number, request))
+
+    def wait(self, timeout: float | None = None) -> list[Event]:
+        """Start what fits, then sleep until a job ends or the time is up."""
+        events = self._start_what_fits()
+        if events or not self._running:
+            return events
+        return self._listen(timeout)
+
+    def cancel(self) -> list[Event]:
+        """End all jobs, and forget those that have not started."""
+        events = [Event(request.attempt, "ended", {"state": "cancelled"}) for *_, request in self._waiting]
+        self._waiting.clear()
+        for job in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                job.process.send_signal(signal.SIGTERM)
+        limit = time.monotonic() + STOP_S
+        while self._running and time.monotonic() < limit:
+            events += self._listen(limit - time.monotonic())
+        for job in list(self._running.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.process.pid, signal.SIGKILL)
+            events.append(self._end(job))
+        return events
+
+    def _start_what_fits(self) -> list[Event]:
+        events, later = [], []
+        while self._waiting and self._free_cores > 0:
+            entry = heapq.heappop(self._waiting)
+            request = entry[2]
+            cores = min(request.cores, self._cores)
+            if cores > self._free_cores or request.memory_mb > self._free_memory:
+                later.append(entry)
+                continue
+            self._start(request)
+            events.append(Event(request.attempt, "started"))
+        for entry in later:
+            heapq.heappush(self._waiting, entry)
+        return events
+
+    def _start(self, request: Request) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(self.bundle), str(request.spec), f"--lifeline={theirs.fileno()}"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=open(request.spec.with_suffix(".err"), "wb"),  # noqa: SIM115
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        ours.setblocking(False)
+        job = _Running(request, process, ours)
+        self._running[request.attempt] = job
+        self._selector.register(ours, selectors.EVENT_READ, job)
+        self._free_cores -= min(request.cores, self._cores)
+        self._free_memory -= request.memory_mb
+
+    def _listen(self, timeout: float | None) -> list[Event]:
+        events = []
+        for key, _ in self._selector.select(timeout):
+            job: _Running = key.data
+            try:
+                heard = job.wire.recv(1 << 16)
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                heard = b""
+            if heard:
+                job.heard += heard
+            else:
+                events.append(self._end(job))
+        return events
+
+    def _end(self, job: _Running) -> Event:
+        self._selector.unregister(job.wire)
+        job.wire.close()
+        code = job.process.wait()
+        del self._running[job.request.attempt]
+        self._free_cores += min(job.request.cores, self._cores)
+        self._free_memory += job.request.memory_mb
+        complaint = job.request.spec.with_suffix(".err")
+        try:
+            return Event(job.request.attempt, "ended", json.loads(job.heard))
+        except ValueError:
+            with contextlib.suppress(OSError):
+                lines = complaint.read_text(errors="replace").strip().splitlines()
+                if lines:
+                    return Event(job.request.attempt, "ended", detail=f"the job broke: {lines[-1]}")
+            why = "was killed (out of memory?)" if code == -signal.SIGKILL else f"ended with code {code}"
+            return Event(job.request.attempt, "ended", detail=f"the job {why} before it could report")
+        finally:
+            for path in (complaint, job.request.spec):
+                path.unlink(missing_ok=True)
+
+
+def machine_cores() -> int:
+    """Count the cores that this process may use: affinity and the limit of its control group."""
+    cores = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
+
+
+def machine_memory_mb() -> int:
+    """Tell nine tenths of the memory that this process may use, in MB: of the machine or of its control
+    group."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return int(0.9 * total / 1e6)
