@@ -219,13 +219,10 @@ class _Builder:
         return inputs
 
     def models(self, mc: McSet) -> tuple[list[Input], list[Input]]:
-        """Train the models of a set; return them (role ``"rf"``) and the test half, applied (role ``"mc"``)."""
+        """Train the models of a set; return them (role ``"rf"``) and the applied test half (``"mc"``)."""
         train, test = self.mc_halves(mc)
         off = self.off_inputs(mc)
-        problem = None if off else (
-            f"there is no off run within {OFF_MARGIN:.0f}° of the zenith range "
-            f"{mc.zenith[0]}–{mc.zenith[1]}° to train the gamma/hadron separation with; add some to storage.off or simulate.off in site.toml"
-        )  # fmt: skip
+        problem = None if off else no_off_runs(mc)
         energy = self.analysis.reconstruction.energy
         models: list[Input] = []
         for model in ("RFgh", "RFdisp", melibea.ENERGY[energy][0]):
@@ -313,6 +310,15 @@ def run_conditions(run: Run) -> dict[str, object]:
         "zenith_max": None if run.zenith is None else run.zenith[1],
         "azimuth": run.azimuth,
     }
+
+
+def no_off_runs(mc: McSet) -> str:
+    """Say that the gamma/hadron separation cannot be trained."""
+    low, high = mc.zenith
+    return (
+        f"there is no off run within {OFF_MARGIN:.0f}° of the zenith range {low}–{high}° to train the "
+        "gamma/hadron separation with; add some to storage.off or simulate.off in site.toml"
+    )
 
 
 def choose_mc(run: Run, sets: list[McSet], geometry: str) -> tuple[McSet | None, str | None]:

@@ -93,9 +93,11 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         source, ra, dec = plan.name, plan.ra, plan.dec
     places = [horizontal(ra, dec, plan.start + (end - plan.start) * part / 4) for part in range(5)]
     if max(zenith for zenith, _ in places) > 80:
+        key = "simulate.off" if kind == "off" else "simulate.runs"
         raise UserError(
-            f"simulate.{'off' if kind == 'off' else 'runs'}: run {plan.run:08d} at "
-            f"{plan.start:%Y-%m-%d %H:%M} UTC looks at {source} at a zenith distance of {max(places)[0]:.0f}°; it must stay above 80°"
+            f"{key}: run {plan.run:08d} at {plan.start:%Y-%m-%d %H:%M} UTC looks at {source} "
+            f"at a zenith distance of {max(places)[0]:.0f}°",
+            hint="Choose a time at which it stays below 80°.",
         )
     names = [
         DataName(night, plan.run, "calibrated", source, plan.wobble, telescope, subrun)
