@@ -1,0 +1,148 @@
+"""From DL3 observations to counts, background and responses of one region: `gammapy.datasets.SpectrumDatasetOnOff`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from automagic.errors import UserError
+from automagic.science import dl3
+from automagic.science.settings import Settings
+
+
+def datasets(settings: Settings, ind: Path) -> Any:
+    """Make one dataset a run, in the order of the runs, named after them.
+
+    Parameters
+    ----------
+    settings
+        The card.
+    ind
+        Folder of the DL3 files.
+
+    Returns
+    -------
+    gammapy.datasets.Datasets
+
+    Raises
+    ------
+    UserError
+        Where the card or a file is wrong, or off regions find no place.
+    """
+    axis, axis_true = axes(settings)
+    off_regions = settings.integer("Spectrum.OffRegions", minimum=1, maximum=7)
+    percent = settings.number("Spectrum.AeffMin", minimum=0, maximum=50)
+    radius = settings.number("Spectrum.OnRadius", above=0, maximum=1)
+    ra, dec = settings.position()
+    files = dl3.find(ind)
+    runs = dl3.observations(files, ra, dec)
+
+    from gammapy.datasets import Datasets, SpectrumDataset
+    from gammapy.makers import (
+        ReflectedRegionsBackgroundMaker,
+        SafeMaskMaker,
+        SpectrumDatasetMaker,
+        WobbleRegionsFinder,
+    )
+    from gammapy.maps import RegionGeom
+
+    point_like = files[0].point_like
+    geom = RegionGeom.create(_region(ra, dec, None if point_like else radius), axes=[axis])
+    empty = SpectrumDataset.create(geom=geom, energy_axis_true=axis_true)
+    spectrum = SpectrumDatasetMaker(
+        containment_correction=not point_like, selection=["counts", "exposure", "edisp"]
+    )
+    background = ReflectedRegionsBackgroundMaker(region_finder=WobbleRegionsFinder(n_off_regions=off_regions))
+    safe = SafeMaskMaker(methods=["aeff-max"], aeff_percent=percent)
+    made = Datasets()
+    for run in runs:
+        dataset = background.run(spectrum.run(empty.copy(name=str(run.obs_id)), run), run)
+        if dataset.counts_off is None:
+            raise _crowded(run, off_regions, axis)
+        made.append(safe.run(dataset, run) if percent > 0 else dataset)
+    if not any(dataset.mask_safe.data.any() for dataset in made):
+        raise UserError(
+            "the effective area is zero in all energy bins",
+            hint="Look at Spectrum.EnergyMin and Spectrum.EnergyMax.",
+        )
+    return made
+
+
+def _region(ra: float, dec: float, radius: float | None) -> Any:
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from regions import CircleSkyRegion, PointSkyRegion
+
+    position = SkyCoord(ra, dec, unit="deg")
+    return PointSkyRegion(position) if radius is None else CircleSkyRegion(position, radius * u.deg)
+
+
+def axes(settings: Settings) -> tuple[Any, Any]:
+    """Return the axes of estimated and true energy.
+
+    The edges of estimated energy lie on a grid with an edge at 1 TeV, as those of MAGIC's RAD_MAX do, so that each bin
+    has one signal region. Of the grid, the bins count that are within the interval of the card (to 1 %).
+
+    Examples
+    --------
+    >>> from automagic.science.settings import Settings
+    >>> axis, _ = axes(Settings("spectrum", {"Spectrum.EnergyMin": "0.06", "Spectrum.EnergyMax": "20"}))
+    >>> axis.nbin, axis.edges[[0, -1]].to_string(precision=4)
+    (12, '[0.0631, 15.85] TeV')
+    """
+    from gammapy.maps import MapAxis
+
+    low, high = settings.interval("Spectrum.EnergyMin", "Spectrum.EnergyMax")
+    per_decade = settings.integer("Spectrum.BinsPerDecade", minimum=2, maximum=50)
+    first = math.ceil(math.log10(low * 0.99) * per_decade)
+    last = math.floor(math.log10(high * 1.01) * per_decade)
+    if last - first < 3:
+        raise UserError(
+            f"Spectrum.EnergyMin to EnergyMax, {low:g} to {high:g} TeV, has fewer than 3 bins of estimated energy",
+            hint="Widen it, or have more Spectrum.BinsPerDecade.",
+        )
+    edges = [10 ** (k / per_decade) for k in range(first, last + 1)]
+    axis = MapAxis.from_energy_edges(edges, unit="TeV", name="energy")
+    true = MapAxis.from_energy_bounds(0.01, 100, nbin=20, per_decade=True, unit="TeV", name="energy_true")
+    return axis, true
+
+
+def _crowded(run: Any, off_regions: int, axis: Any) -> UserError:
+    low = axis.edges[0].to_value("TeV")
+    return UserError(
+        f"run {run.obs_id}: {off_regions} off regions overlap with the signal region or each other at {low:.3g} TeV",
+        hint="Ask for fewer Spectrum.OffRegions, or for a higher Spectrum.EnergyMin, where RAD_MAX is smaller.",
+    )
+
+
+def fit(data: Any, model: Any) -> Any:
+    """Fit a model to datasets by forward folding, with Cash statistics of a measured background (W-stat).
+
+    Parameters
+    ----------
+    data
+        `gammapy.datasets.Datasets`; `model` is set as theirs.
+    model
+        `gammapy.modeling.models.SkyModel`; its parameters, errors and covariance are set.
+
+    Returns
+    -------
+    gammapy.modeling.FitResult
+
+    Raises
+    ------
+    UserError
+        Where the fit does not converge.
+    """
+    from gammapy.modeling import Fit
+
+    data.models = [model]
+    result = Fit().run(data)
+    errors = [parameter.error for parameter in model.parameters.free_parameters]
+    if not result.success or not all(math.isfinite(error) and error > 0 for error in errors):
+        raise UserError(
+            f"the fit of {model.name}'s spectrum did not converge: {result.message}",
+            hint="There may be too few events: look at theta2.png, use the power-law model, or add runs.",
+        )
+    return result
