@@ -114,7 +114,7 @@ def test_mc_is_read_by_others_in_its_own_conventions(mc_file, magic_source):
         assert header.max_scatter_range.to_value("m") == pytest.approx(350)
         showers, times = [], []
         for event in source:
-            showers.append(event.simulation.shower.copy())
+            showers.append(event.simulation.shower)
             times.append(event.dl1.tel[2].peak_time.copy())
     column = lambda name, unit: np.array([getattr(s, name).to_value(unit) for s in showers])  # noqa: E731
     np.testing.assert_allclose(column("energy", "GeV"), truth.energy_gev, rtol=1e-6)
