@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from automagic.analysis import Analysis
 from automagic.graph.task import Input, Task
 from automagic.index import DataFile, McSet, Run, Selection, find_mc, find_runs, select
+from automagic.index.periods import period
 from automagic.naming import DataName, McName
 from automagic.programs import (
     PROGRAMS,
@@ -303,6 +304,7 @@ def run_conditions(run: Run) -> dict[str, object]:
     return {
         "run": run.run,
         "night": run.night,
+        "period": period(run.night),
         "source": run.source,
         "wobble": run.wobble,
         "kind": run.kind,
