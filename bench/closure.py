@@ -91,9 +91,7 @@ def run(folder: Path) -> None:
 
 def main() -> None:
     """Run them all and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10, help="how many times the Crab is observed")
     parser.add_argument("--folder", type=Path, required=True, help="where to work; keeps several GB")
     options = parser.parse_args()

@@ -43,9 +43,7 @@ MM_TO_DEG = 0.00337  # MAGIC's camera scale, facts of ctapipe_io_magic
 
 def published() -> dict[str, np.ndarray]:
     """Tables of the paper by quantity: rows of (energy_min, energy_max, value), energies in GeV."""
-    lines = [
-        line for line in (HERE / "magic_2015_performance.csv").read_text().splitlines() if line[0] != "#"
-    ]
+    lines = [line for line in (HERE / "magic_2015_performance.csv").read_text().splitlines() if line[0] != "#"]
     rows: dict[str, list[list[float]]] = {}
     for row in csv.DictReader(lines):
         rows.setdefault(row["quantity"], []).append(
@@ -58,9 +56,7 @@ def test_gammas(folder: Path) -> dict[str, np.ndarray]:
     """Events of all simulated test gammas of an analysis, size above 50 phe in both telescopes and a valid energy."""
     files = sorted(folder.glob("products/melibea/GA_*_Q_*.root"))
     if not files:
-        raise SystemExit(
-            f"no simulated test gammas under {folder}/products/melibea; run ./doit analysis={folder.name}"
-        )
+        raise SystemExit(f"no simulated test gammas under {folder}/products/melibea; run ./doit analysis={folder.name}")
     parts = []
     for file in files:
         with uproot.open(file) as root:
@@ -105,9 +101,7 @@ def effective_area(files: list[Path]) -> tuple[np.ndarray, np.ndarray] | None:
 
 def main() -> None:
     """Print the comparison and draw it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("analysis", type=Path)
     parser.add_argument("plot", type=Path)
     options = parser.parse_args()
@@ -115,9 +109,7 @@ def main() -> None:
     ours = measured(test_gammas(options.analysis), tables)
     areas = {
         "simulated": effective_area(sorted(options.analysis.glob("products/dl3/*_DL3_*.fits"))),
-        "MAGIC": effective_area(
-            sorted(Path(os.environ.get("AUTOMAGIC_DATA", "/nonexistent")).glob("*_DL3_*.fits"))
-        ),
+        "MAGIC": effective_area(sorted(Path(os.environ.get("AUTOMAGIC_DATA", "/nonexistent")).glob("*_DL3_*.fits"))),
     }
 
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
