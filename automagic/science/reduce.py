@@ -122,7 +122,7 @@ def fit(data: Any, model: Any) -> Any:
     Parameters
     ----------
     data
-        `gammapy.datasets.Datasets`; `model` is set as theirs.
+        Datasets of `gammapy.datasets`; `model` is set as theirs.
     model
         `gammapy.modeling.models.SkyModel`; its parameters, errors and covariance are set.
 
@@ -135,8 +135,10 @@ def fit(data: Any, model: Any) -> Any:
     UserError
         Where the fit does not converge.
     """
+    from gammapy.datasets import Datasets
     from gammapy.modeling import Fit
 
+    data = Datasets(data)
     data.models = [model]
     result = Fit().run(data)
     errors = [parameter.error for parameter in model.parameters.free_parameters]
