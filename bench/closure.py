@@ -1,8 +1,8 @@
 """Closure of the whole chain: is what was simulated what comes out?
 
-Runs the analysis ``analyses/crab`` again and again with other observations of the same length (other run numbers give other
-random numbers; the Monte Carlo is the same, so that its tasks are up to date after the first time), and for two other
-spectra. Prints the pull (fitted - true) / error of amplitude and index for each, their mean and width, and whether the
+Runs the analysis ``analyses/crab`` again and again with other observations of the same length (other run numbers give
+other random numbers; the Monte Carlo is the same, so that its tasks are up to date after the first time), and for two
+other spectra. Prints the pull (fitted - true) / error of amplitude and index for each, their mean and width, and whether the
 fitted curve stays within its own 2 sigma band between 200 GeV and 5 TeV:
 
     .venv/bin/python bench/closure.py --seeds 10 --folder /tmp/closure
@@ -109,9 +109,8 @@ def main() -> None:
     crab = outcomes[: options.seeds]
     for key in ("amplitude", "index"):
         pulls = np.array([getattr(outcome, key) for outcome in crab])
-        print(
-            f"{key}: mean {pulls.mean():+.2f} ± {pulls.std(ddof=1) / len(pulls) ** 0.5:.2f}, width {pulls.std(ddof=1):.2f}"
-        )
+        width = pulls.std(ddof=1)
+        print(f"{key}: mean {pulls.mean():+.2f} ± {width / len(pulls) ** 0.5:.2f}, width {width:.2f}")
     within = sum(outcome.band <= 2 for outcome in crab)
     print(f"within its own 2 sigma band between 200 GeV and 5 TeV: {within} of {len(crab)}")
 
