@@ -2,8 +2,8 @@
 
 Runs the analysis ``analyses/crab`` again and again with other observations of the same length (other run numbers give
 other random numbers; the Monte Carlo is the same, so that its tasks are up to date after the first time), and for two
-other spectra. Prints the pull (fitted - true) / error of amplitude and index for each, their mean and width, and whether the
-fitted curve stays within its own 2 sigma band between 200 GeV and 5 TeV:
+other spectra. Prints the pull (fitted - true) / error of amplitude and index for each, their mean and width, and
+whether the fitted curve stays within its own 2 sigma band between 200 GeV and 5 TeV:
 
     .venv/bin/python bench/closure.py --seeds 10 --folder /tmp/closure
 
