@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from openmars.sim import kernel
 from openmars.sim.atmosphere import air
+from openmars.sim.expect import expected
 from openmars.sim.shower import angles
 from openmars.sim.telescope import POSITIONS_M, noise_rms, pedestal_table, pixels
 from openmars.sim.trigger import trigger
@@ -140,7 +141,7 @@ class ProtonField:
     view_cone_deg: float = 4.5
 
 
-LIGHT_YIELD = 0.28
+LIGHT_YIELD = 0.32
 """Factor on the light, set so that a 100 GeV gamma at 100 m near the zenith gives some 120 photo-electrons."""
 
 Spectrum = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -149,18 +150,14 @@ PROTON_FLUX, PROTON_INDEX = 9.6e-5, -2.70
 """Cosmic-ray protons per (m² s sr GeV) at 1 TeV, and the index: BESS (Sanuki et al. 2000, ApJ 545, 1135)."""
 
 
-def draw_power_law(
-    seed: int, n: int, e_min_gev: float, e_max_gev: float, index: float
-) -> NDArray[np.float64]:
+def draw_power_law(seed: int, n: int, e_min_gev: float, e_max_gev: float, index: float) -> NDArray[np.float64]:
     """Energies (GeV) of a power law ``E**index`` (index negative, not -1), [n]."""
     u = np.random.default_rng([0x9A3A, seed]).random(n)
     lo, hi = e_min_gev ** (index + 1), e_max_gev ** (index + 1)
     return (lo + u * (hi - lo)) ** (1 / (index + 1))
 
 
-def _cumulative(
-    e_min: float, e_max: float, dnde: Spectrum
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _cumulative(e_min: float, e_max: float, dnde: Spectrum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Energies and the integral spectrum up to them, trapezoids in log(E)."""
     energy = np.geomspace(e_min, e_max, 2001)
     density = np.asarray(dnde(energy), float) * energy
@@ -168,9 +165,7 @@ def _cumulative(
     return energy, np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def draw_spectrum(
-    seed: int, n: int, e_min_gev: float, e_max_gev: float, dnde: Spectrum
-) -> NDArray[np.float64]:
+def draw_spectrum(seed: int, n: int, e_min_gev: float, e_max_gev: float, dnde: Spectrum) -> NDArray[np.float64]:
     """Energies (GeV) of any spectrum; `dnde` takes energies in GeV, its unit does not matter, [n]."""
     energy, integral = _cumulative(e_min_gev, e_max_gev, dnde)
     u = np.random.default_rng([0x59EC, seed]).random(n) * integral[-1]
@@ -189,17 +184,12 @@ def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | 
     """Mean number of protons within `field` in `time_s` at the true flux times `fraction`."""
     field = field or ProtonField()
     k = PROTON_INDEX + 1
-    per_area = (
-        PROTON_FLUX
-        * 1000.0
-        * ((field.energy_max_gev / 1000.0) ** k - (field.energy_min_gev / 1000.0) ** k)
-        / k
-    )
+    per_area = PROTON_FLUX * 1000.0 * ((field.energy_max_gev / 1000.0) ** k - (field.energy_min_gev / 1000.0) ** k) / k
     solid_angle = 2 * math.pi * (1 - math.cos(math.radians(field.view_cone_deg)))
     return float(per_area * solid_angle * math.pi * field.impact_max_m**2 * time_s * fraction)
 
 
-def _setup(conditions: Conditions, bound: NDArray[np.float64]) -> kernel.Setup:
+def _setup(conditions: Conditions) -> kernel.Setup:
     """Constants and tables for the compiled code."""
     return kernel.Setup(
         air=air(),
@@ -211,13 +201,11 @@ def _setup(conditions: Conditions, bound: NDArray[np.float64]) -> kernel.Setup:
         noise=noise_rms(conditions.nsb_level),
         psf=math.radians(conditions.psf_deg) / 1.75,
         efficiency=LIGHT_YIELD * conditions.transmission * conditions.light_yield,
-        bound=bound,
+        expected=expected(),
     )
 
 
-def _events(
-    step: Callable[..., tuple[int, int]], total: int, particle: int, chunk: int
-) -> Iterator[Triggered]:
+def _events(step: Callable[..., tuple[int, int]], total: int, particle: int, chunk: int) -> Iterator[Triggered]:
     """Call the compiled loop until all showers are done; turn its arrays into events."""
     first = 0
     while first < total:
@@ -292,7 +280,7 @@ def simulate_gammas(
     energy = _column(energy_gev, n, radians=False)
     zd, az = _column(zd_deg, n), _column(az_deg, n)
     pzd, paz = _column(pointing_zd_deg, n), _column(pointing_az_deg, n)
-    setup, room = _setup(conditions, np.zeros(1)), kernel.room()
+    setup, room = _setup(conditions), kernel.room()
 
     def step(first: int, *arrays: NDArray) -> tuple[int, int]:
         return kernel.gammas(seed, first, energy, zd, az, pzd, paz, impact_max_m, setup, room, *arrays)
@@ -365,7 +353,7 @@ def simulate_protons(
         math.radians(field.view_cone_deg),
         PROTON_INDEX,
     )
-    setup, room = _setup(conditions, np.zeros(1)), kernel.room()
+    setup, room = _setup(conditions), kernel.room()
 
     def step(first: int, *arrays: NDArray) -> tuple[int, int]:
         return kernel.protons(seed, first, n, zd, az, limits, setup, room, *arrays)
@@ -373,10 +361,8 @@ def simulate_protons(
     yield from _events(step, n, PROTON, chunk)
 
 
-def pedestal_events(
-    seed: int, n: int, conditions: Conditions
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def pedestal_events(seed: int, n: int, conditions: Conditions) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Make `n` events of noise alone: charge and arrival time, float32 [n, 2, 1039]."""
     charge, time = np.empty((n, 2, 1039), np.float32), np.empty((n, 2, 1039), np.float32)
-    kernel.pedestals(seed, 0, _setup(conditions, np.zeros(1)), charge, time)
+    kernel.pedestals(seed, 0, _setup(conditions), charge, time)
     return charge, time

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from openmars.sim.atmosphere import OBSERVATORY_M, Air, lookup
+from openmars.sim.expect import expected_light
 from openmars.sim.hadron import proton
 from openmars.sim.light import MAX_PE, add_gamma, draw_segments, muon, perpendicular
 from openmars.sim.rng import seed_stream, uniform
@@ -21,6 +22,9 @@ from openmars.sim.trigger import Trigger, fires
 
 LEAST_PE = 8.0
 """A telescope in which fewer photo-electrons are expected is taken not to trigger."""
+
+WORTH_PE = 5.0
+"""A shower is simulated if mean showers would give at least so many photo-electrons in both telescopes."""
 
 CORE, SHOWER, NOISE = 0, 1, 2
 """Streams of random numbers of one seed."""
@@ -38,13 +42,14 @@ class Setup(NamedTuple):
     noise: float  # rms of an extraction window, photo-electrons
     psf: float  # sigma of the core of the point-spread function, rad
     efficiency: float  # factor on the light
-    bound: NDArray[np.float64]  # least energy (GeV) worth simulating against impact, steps of 10 m
+    expected: NDArray[np.float64]  # light of mean showers, see `openmars.sim.expect`
 
 
 class Room(NamedTuple):
     """Arrays to work in, made once per call."""
 
     seg: NDArray[np.float64]
+    gammas: NDArray[np.float64]
     muons: NDArray[np.float64]
     stack: NDArray[np.float64]
     electrons: NDArray[np.float64]
@@ -60,6 +65,7 @@ def room() -> Room:
     """Arrays large enough for any shower that is simulated."""
     return Room(
         seg=np.empty((40_000, 12)),
+        gammas=np.empty((20_000, 11)),
         muons=np.empty((2000, 11)),
         stack=np.empty((4096, 10)),
         electrons=np.empty(128),
@@ -104,68 +110,43 @@ def cores(seed, zd, az, impact_max, x, y, r):  # type: ignore[no-untyped-def]  #
 @njit(cache=True)
 def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size):  # type: ignore[no-untyped-def]  # compiled
     """Draw the photo-electrons; if both telescopes trigger fill the cameras. Says whether they did."""
-    number = np.zeros(2, np.int64)
-    each = np.ones(2)
-    middle = np.zeros(2)
+    number, each, middle = np.zeros(2, np.int64), np.ones(2), np.zeros(2)
     for k in range(2):
         mean = mu0 if k == 0 else mu1
         if mean > MAX_PE:
             each[k] = mean / MAX_PE
-        pe_pixel, pe_time = room.pe_pixel[k], room.pe_time[k]
-        n = draw_segments(
-            state,
-            room.seg,
-            n_seg,
-            k,
-            setup.tels,
-            frame,
-            setup.psf,
-            1.0 / each[k],
-            pe_pixel,
-            pe_time,
-            0,
-            setup.pixels,
-        )
+        n = draw_segments(state, setup, room, n_seg, k, frame, 1.0 / each[k])
         for j in range(n_mu):
             if room.muons[j, 9 + k] > 0.05:
-                _, n = muon(
-                    state,
-                    room.muons[j],
-                    k,
-                    setup.air,
-                    setup.tels,
-                    setup.efficiency,
-                    True,
-                    1.0 / each[k],
-                    frame,
-                    setup.psf,
-                    pe_pixel,
-                    pe_time,
-                    n,
-                    setup.pixels,
-                )
-        number[k] = n
+                _, n = muon(state, setup, room.muons[j], k, True, 1.0 / each[k], frame, room, n)
         if n * each[k] < LEAST_PE:
             return False
+        number[k] = n
+        pe_pixel, pe_time = room.pe_pixel[k], room.pe_time[k]
         middle[k] = pe_time[:n].mean()
         if not fires(state, pe_pixel, pe_time, n, each[k], middle[k], setup.trigger, room.pulses):
             return False
     for k in range(2):
         empty_camera(state, setup.pedestal, charge[k], time[k])
-        expose(
-            state,
-            room.pe_pixel[k],
-            room.pe_time[k],
-            number[k],
-            each[k],
-            middle[k],
-            setup.pedestal,
-            setup.noise,
-            charge[k],
-            time[k],
-        )
+        expose(state, room.pe_pixel[k], room.pe_time[k], number[k], each[k], middle[k], setup.noise, charge[k], time[k])
         size[k] = number[k] * each[k]
     return True
+
+
+@njit(cache=True)
+def _start(row, air, x, y, dx, dy, dz, energy):  # type: ignore[no-untyped-def]  # compiled
+    """A primary at the top of the atmosphere on the axis that meets the ground at (x, y)."""
+    top = air.height[0] - OBSERVATORY_M
+    row[0], row[1], row[2] = x + top / dz * dx, y + top / dz * dy, top
+    row[3], row[4], row[5], row[6], row[7], row[8] = dx, dy, dz, 0.0, 0.0, energy
+
+
+@njit(cache=True)
+def _note(row, energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax):  # type: ignore[no-untyped-def]  # compiled
+    """Write down the truth of an event."""
+    row[0], row[1], row[2], row[3], row[4] = energy, zd, az, pzd, paz
+    row[5], row[6], row[7], row[8], row[9] = x, y, b0, b1, fraction
+    row[10], row[11] = height, xmax
 
 
 @njit(cache=True)
@@ -173,44 +154,66 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
     """Simulate gammas from number `first` until the arrays are full; gives events and the next number."""
     state = np.zeros(1, np.uint64)
     frame = np.empty((3, 3))
-    work = (room.electrons, room.age, room.sub_e, room.sub_t)
+    row = np.empty(11)
+    tels = setup.tels
     kept = 0
     i = first
     while i < energy.size and kept < index.size:
-        seed_stream(state, seed, CORE, i)
-        dx, dy, dz, x, y, _ = draw_core(state, zd[i], az[i], impact_max)
-        b0, b1 = distance(setup.tels[0], x, y, dx, dy, dz), distance(setup.tels[1], x, y, dx, dy, dz)
-        far = min(int(max(b0, b1) / 10.0), setup.bound.size - 1)
-        if energy[i] >= setup.bound[far]:
-            seed_stream(state, seed, SHOWER, i)
-            top = setup.air.height[0] - OBSERVATORY_M
-            start = (x + top / dz * dx, y + top / dz * dy, top, dx, dy, dz, 0.0, 0.0)
-            n_seg, mu0, mu1, hit, xmax = add_gamma(
-                state,
-                setup.air,
-                setup.light,
-                setup.tels,
-                setup.efficiency,
-                start,
-                energy[i],
-                0.7,
-                room.seg,
-                0,
-                work,
-            )
-            if min(mu0, mu1) > LEAST_PE:
-                fill_frame(frame, pzd[i], paz[i])
-                if observe(
-                    state, setup, room, n_seg, 0, mu0, mu1, frame, charge[kept], time[kept], size[kept]
-                ):
-                    row = truth[kept]
-                    row[0], row[1], row[2], row[3], row[4] = energy[i], zd[i], az[i], pzd[i], paz[i]
-                    row[5], row[6], row[7], row[8], row[9] = x, y, b0, b1, 0.0
-                    row[10], row[11] = lookup(setup.air.height, hit * -dz), xmax
-                    index[kept] = i
-                    kept += 1
+        number = i
         i += 1
+        seed_stream(state, seed, CORE, number)
+        dx, dy, dz, x, y, _ = draw_core(state, zd[number], az[number], impact_max)
+        _start(row, setup.air, x, y, dx, dy, dz, energy[number])
+        a = expected_light(setup.expected, tels[0], row, setup.efficiency)
+        b = expected_light(setup.expected, tels[1], row, setup.efficiency)
+        if min(a, b) < WORTH_PE:
+            continue
+        seed_stream(state, seed, SHOWER, number)
+        n_seg, mu0, mu1, hit, xmax = add_gamma(state, setup, row, 0.7, room, 0)
+        if min(mu0, mu1) < LEAST_PE:
+            continue
+        fill_frame(frame, pzd[number], paz[number])
+        if observe(state, setup, room, n_seg, 0, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
+            b0, b1 = distance(tels[0], x, y, dx, dy, dz), distance(tels[1], x, y, dx, dy, dz)
+            height = lookup(setup.air.height, hit * -dz)
+            _note(
+                truth[kept],
+                energy[number],
+                zd[number],
+                az[number],
+                pzd[number],
+                paz[number],
+                x,
+                y,
+                b0,
+                b1,
+                0.0,
+                height,
+                xmax,
+            )
+            index[kept] = number
+            kept += 1
     return kept, i
+
+
+@njit(cache=True)
+def _pointing(nodes, fraction):  # type: ignore[no-untyped-def]  # compiled
+    """Value at a share of the run, linear between evenly spaced nodes."""
+    steps = nodes.size - 1
+    if steps == 0:
+        return nodes[0]
+    n = min(int(fraction * steps), steps - 1)
+    return nodes[n] + (fraction * steps - n) * (nodes[n + 1] - nodes[n])
+
+
+@njit(cache=True)
+def _away(frame, off, turn):  # type: ignore[no-untyped-def]  # compiled
+    """Zenith distance and azimuth (rad) of a direction `off` from the pointing."""
+    p, q, c = math.sin(off) * math.cos(turn), math.sin(off) * math.sin(turn), math.cos(off)
+    ux = p * frame[0, 0] + q * frame[1, 0] + c * frame[2, 0]
+    uy = p * frame[0, 1] + q * frame[1, 1] + c * frame[2, 1]
+    uz = p * frame[0, 2] + q * frame[1, 2] + c * frame[2, 2]
+    return math.acos(min(uz, 1.0)), math.atan2(-uy, ux) % (2.0 * math.pi)
 
 
 @njit(cache=True)
@@ -224,70 +227,64 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
     e_min, e_max, impact_max, cone, slope = field
     state = np.zeros(1, np.uint64)
     frame = np.empty((3, 3))
-    work = (room.electrons, room.age, room.sub_e, room.sub_t)
-    power_lo, power_hi = e_min ** (slope + 1.0), e_max ** (slope + 1.0)
-    steps = nodes_zd.size - 1
+    row = np.empty(11)
+    tels = setup.tels
+    low, high = e_min ** (slope + 1.0), e_max ** (slope + 1.0)
     kept = 0
     i = first
     while i < total and kept < index.size:
-        seed_stream(state, seed, CORE, i)
-        energy = (power_lo + uniform(state) * (power_hi - power_lo)) ** (1.0 / (slope + 1.0))
+        number = i
+        i += 1
+        seed_stream(state, seed, CORE, number)
+        energy = (low + uniform(state) * (high - low)) ** (1.0 / (slope + 1.0))
         off = math.acos(1.0 - uniform(state) * (1.0 - math.cos(cone)))
         turn = 2.0 * math.pi * uniform(state)
-        fraction = (i + uniform(state)) / total
-        if worth(setup, energy, off):
-            if steps > 0:
-                n = min(int(fraction * steps), steps - 1)
-                f = fraction * steps - n
-                pzd = nodes_zd[n] + f * (nodes_zd[n + 1] - nodes_zd[n])
-                paz = nodes_az[n] + f * (nodes_az[n + 1] - nodes_az[n])
-            else:
-                pzd, paz = nodes_zd[0], nodes_az[0]
-            fill_frame(frame, pzd, paz)
-            p, q, c = math.sin(off) * math.cos(turn), math.sin(off) * math.sin(turn), math.cos(off)
-            ux = p * frame[0, 0] + q * frame[1, 0] + c * frame[2, 0]
-            uy = p * frame[0, 1] + q * frame[1, 1] + c * frame[2, 1]
-            uz = p * frame[0, 2] + q * frame[1, 2] + c * frame[2, 2]
-            zd, az = math.acos(min(uz, 1.0)), math.atan2(-uy, ux) % (2.0 * math.pi)
-            dx, dy, dz, x, y, _ = draw_core(state, zd, az, impact_max)
-            b0, b1 = distance(setup.tels[0], x, y, dx, dy, dz), distance(setup.tels[1], x, y, dx, dy, dz)
-            far = min(int(max(b0, b1) / 10.0), setup.bound.size - 1)
-            if energy >= setup.bound[far]:
-                seed_stream(state, seed, SHOWER, i)
-                top = setup.air.height[0] - OBSERVATORY_M
-                start = (x + top / dz * dx, y + top / dz * dy, top, dx, dy, dz, 0.0, 0.0)
-                n_seg, n_mu, mu0, mu1, hit, xmax = proton(
-                    state,
-                    setup.air,
-                    setup.light,
-                    setup.tels,
-                    setup.efficiency,
-                    start,
-                    energy,
-                    room.seg,
-                    room.muons,
-                    room.stack,
-                    work,
-                    (frame, room.pe_pixel[0], room.pe_time[0], setup.pixels),
-                )
-                if min(mu0, mu1) > LEAST_PE:
-                    if observe(
-                        state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge[kept], time[kept], size[kept]
-                    ):
-                        row = truth[kept]
-                        row[0], row[1], row[2], row[3], row[4] = energy, zd, az, pzd, paz
-                        row[5], row[6], row[7], row[8], row[9] = x, y, b0, b1, fraction
-                        row[10], row[11] = lookup(setup.air.height, hit * -dz), xmax
-                        index[kept] = i
-                        kept += 1
-        i += 1
+        fraction = (number + uniform(state)) / total
+        pzd, paz = _pointing(nodes_zd, fraction), _pointing(nodes_az, fraction)
+        fill_frame(frame, pzd, paz)
+        zd, az = _away(frame, off, turn)
+        dx, dy, dz, x, y, r = draw_core(state, zd, az, impact_max)
+        if not worth(setup, energy, off, r):
+            continue
+        _start(row, setup.air, x, y, dx, dy, dz, energy)
+        seed_stream(state, seed, SHOWER, number)
+        n_gamma, n_mu, mu0, mu1, hit = proton(state, setup, frame, row, room)
+        if min(mu0, mu1) < WORTH_PE:
+            continue
+        n_seg, mu0, mu1, xmax = _gammas_of(state, setup, room, n_gamma)
+        for j in range(n_mu):
+            mu0 += room.muons[j, 9]
+            mu1 += room.muons[j, 10]
+        if min(mu0, mu1) < LEAST_PE:
+            continue
+        if observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
+            b0, b1 = distance(tels[0], x, y, dx, dy, dz), distance(tels[1], x, y, dx, dy, dz)
+            height = lookup(setup.air.height, hit)
+            _note(truth[kept], energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax)
+            index[kept] = number
+            kept += 1
     return kept, i
 
 
 @njit(cache=True)
-def worth(setup, energy, off):  # type: ignore[no-untyped-def]  # compiled
-    """Whether a proton of this energy and angle (rad) from the pointing can trigger."""
+def worth(setup, energy, off, r):  # type: ignore[no-untyped-def]  # compiled
+    """Whether a proton of this energy, angle (rad) from the pointing and core can trigger."""
     return True
+
+
+@njit(cache=True)
+def _gammas_of(state, setup, room, n_gamma):  # type: ignore[no-untyped-def]  # compiled
+    """Showers of all gammas that a proton made: segments, light, slant depth of the brightest one's maximum."""
+    n_seg, mu0, mu1, xmax, brightest = 0, 0.0, 0.0, 0.0, 0.0
+    for j in range(n_gamma):
+        row = room.gammas[j]
+        step = 0.7 if row[8] > 50.0 else 1.2
+        n_seg, a, b, _, maximum = add_gamma(state, setup, row, step, room, n_seg)
+        mu0 += a
+        mu1 += b
+        if row[8] > brightest:
+            brightest, xmax = row[8], maximum
+    return n_seg, mu0, mu1, xmax
 
 
 @njit(cache=True)
@@ -304,26 +301,13 @@ def pedestals(seed, first, setup, charge, time):  # type: ignore[no-untyped-def]
 def mean_light(setup, room, seed, energy, zd, impact, showers):  # type: ignore[no-untyped-def]  # compiled
     """Photo-electrons that gammas give in M1 at distances `impact` (m): [showers, impact.size]."""
     state = np.zeros(1, np.uint64)
-    work = (room.electrons, room.age, room.sub_e, room.sub_t)
     out = np.empty((showers, impact.size))
+    row = np.empty(11)
     dx, dz = -math.sin(zd), -math.cos(zd)
-    top = setup.air.height[0] - OBSERVATORY_M
     for i in range(showers):
         for j in range(impact.size):
             seed_stream(state, seed, SHOWER, i)
-            x, y = setup.tels[0, 0] + top / dz * dx, setup.tels[0, 1] + impact[j]
-            start = (x, y, top, dx, 0.0, dz, 0.0, 0.0)
-            _, out[i, j], _, _, _ = add_gamma(
-                state,
-                setup.air,
-                setup.light,
-                setup.tels,
-                setup.efficiency,
-                start,
-                energy,
-                0.7,
-                room.seg,
-                0,
-                work,
-            )
+            x, y = setup.tels[0, 0], setup.tels[0, 1] + impact[j]
+            _start(row, setup.air, x, y, dx, 0.0, dz, energy)
+            _, out[i, j], _, _, _ = add_gamma(state, setup, row, 0.7, room, 0)
     return out

@@ -63,22 +63,22 @@ def tilt(dx, dy, dz, angle, phi):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def add_gamma(  # type: ignore[no-untyped-def]  # compiled
-    state, air, light, tels, efficiency, start, energy, step, seg, n_seg, work
-):
+def add_gamma(state, setup, start, step, room, n_seg):  # type: ignore[no-untyped-def]  # compiled
     """Add the electromagnetic shower of one gamma to the segments.
 
-    `start` holds x y z (m), direction, time (ns) and vertical depth of the gamma. Gives the number of segments,
-    the photo-electrons added in M1 and M2, and slant depths (g/cm²) of the first interaction and the maximum.
+    `start` holds x y z (m), direction, time (ns), vertical depth (g/cm²) and energy (GeV) of the gamma; `step` is
+    the length of segments in radiation lengths. Gives the number of segments, the photo-electrons added in M1
+    and M2, and slant depths (g/cm²) of the first interaction and the maximum.
     """
-    x0, y0, z0, dx, dy, dz, t0, depth0 = start
+    air, tels, seg = setup.air, setup.tels, room.seg
+    x0, y0, z0, dx, dy, dz = start[0], start[1], start[2], start[3], start[4], start[5]
+    count, age = room.electrons, room.age
     cos_z = -dz
     if cos_z < 0.2:
         return n_seg, 0.0, 0.0, 0.0, 0.0
-    count, age, sub_e, sub_t = work
     bins = min(int(air.ground / cos_z / RADIATION_LENGTH / step) + 1, count.size)
-    slant0 = depth0 / cos_z / RADIATION_LENGTH
-    first = profile(state, energy, slant0, step, count[:bins], age[:bins], sub_e, sub_t)
+    slant0 = start[7] / cos_z / RADIATION_LENGTH
+    first = profile(state, start[8], slant0, step, count[:bins], age[:bins], room.sub_e, room.sub_t)
     sum0, sum1, best, xmax = 0.0, 0.0, 0.0, 0.0
     for i in range(bins):
         if count[i] <= 1e-3:
@@ -93,7 +93,7 @@ def add_gamma(  # type: ignore[no-untyped-def]  # compiled
         path = (z0 - z) / cos_z
         px, py = x0 + path * dx, y0 + path * dy
         length = step * RADIATION_LENGTH / rho
-        base = count[i] * length * air.yield_per_m * 0.5 * MIRROR_M2 * efficiency
+        base = count[i] * length * air.yield_per_m * 0.5 * MIRROR_M2 * setup.efficiency
         cone = math.sqrt(2.0 * lookup(air.refraction, depth))
         mu0, mu1 = 0.0, 0.0
         for k in range(2):
@@ -104,7 +104,7 @@ def add_gamma(  # type: ignore[no-untyped-def]  # compiled
             if c < 0.9:
                 continue
             theta = math.sqrt(2.0 * (1.0 - c) + 1e-12)
-            g = photon_angle(light, age[i], depth, theta / cone)
+            g = photon_angle(setup.light, age[i], depth, theta / cone)
             mu = base * g / d2 * transmission(air, depth, max(-vz / d, 0.1))
             if k == 0:
                 mu0 = mu
@@ -115,7 +115,7 @@ def add_gamma(  # type: ignore[no-untyped-def]  # compiled
             row[0], row[1], row[2], row[3], row[4], row[5] = px, py, z, dx, dy, dz
             row[6] = 0.5 * length
             row[7] = SPREAD * (0.4 + 0.6 * age[i]) / rho
-            row[8] = t0 + path / LIGHT_M_PER_NS
+            row[8] = start[6] + path / LIGHT_M_PER_NS
             row[9], row[10], row[11] = depth, mu0, mu1
             n_seg += 1
             sum0 += mu0
@@ -124,11 +124,12 @@ def add_gamma(  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def draw_segments(state, seg, n_seg, k, tels, frame, psf, scale, pe_pixel, pe_time, n_pe, pixels):  # type: ignore[no-untyped-def]  # compiled
-    """Draw the photo-electrons of all segments in telescope `k`; gives how many there are in the buffers."""
-    tx, ty, tz = tels[k, 0], tels[k, 1], tels[k, 2]
+def draw_segments(state, setup, room, n_seg, k, frame, scale):  # type: ignore[no-untyped-def]  # compiled
+    """Draw the photo-electrons of all segments in telescope `k`, times `scale`; gives how many were kept."""
+    tx, ty, tz = setup.tels[k, 0], setup.tels[k, 1], setup.tels[k, 2]
+    n_pe = 0
     for i in range(n_seg):
-        row = seg[i]
+        row = room.seg[i]
         n = poisson(state, row[10 + k] * scale)
         if n == 0:
             continue
@@ -143,12 +144,12 @@ def draw_segments(state, seg, n_seg, k, tels, frame, psf, scale, pe_pixel, pe_ti
             uy = row[1] + s * dy + p * ay + q * by - ty
             uz = row[2] + s * dz + p * az + q * bz - tz
             d = math.sqrt(ux * ux + uy * uy + uz * uz)
-            if uz <= 1.0 or n_pe >= pe_pixel.size:
+            if uz <= 1.0 or n_pe >= room.pe_time.shape[1]:
                 continue
             delay = REFRACTION_PER_DEPTH_CM * 0.01 * (lookup_ground(row[9]) * d / uz)
             t = row[8] + (s + d + delay) / LIGHT_M_PER_NS
             blur = 0.5 * MIRROR_RADIUS_M * (1.0 / d - 1.0 / FOCUS_M)
-            n_pe = record(state, frame, ux, uy, uz, t, psf, blur, pe_pixel, pe_time, n_pe, pixels)
+            n_pe = record(state, setup, frame, ux, uy, uz, t, blur, room, k, n_pe)
     return n_pe
 
 
@@ -159,28 +160,28 @@ def lookup_ground(depth):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def record(state, frame, ux, uy, uz, t, psf, blur, pe_pixel, pe_time, n_pe, pixels):  # type: ignore[no-untyped-def]  # compiled
+def record(state, setup, frame, ux, uy, uz, t, blur, room, k, n_pe):  # type: ignore[no-untyped-def]  # compiled
     """Image one photon that comes from (ux, uy, uz); keep it if it falls on a pixel."""
     w = ux * frame[2, 0] + uy * frame[2, 1] + uz * frame[2, 2]
     if w <= 0.0:
         return n_pe
-    sigma = psf if uniform(state) < 0.8 else 2.0 * psf
+    sigma = setup.psf if uniform(state) < 0.8 else 2.0 * setup.psf
     sigma = math.sqrt(sigma * sigma + blur * blur)
     g, h = normal_pair(state)
     x = MM_PER_RAD * ((ux * frame[0, 0] + uy * frame[0, 1] + uz * frame[0, 2]) / w + sigma * g)
     y = MM_PER_RAD * ((ux * frame[1, 0] + uy * frame[1, 1] + uz * frame[1, 2]) / w + sigma * h)
-    pixel = pixel_at(x, y, pixels)
+    pixel = pixel_at(x, y, setup.pixels)
     if pixel >= 0:
-        pe_pixel[n_pe] = pixel
-        pe_time[n_pe] = t
+        room.pe_pixel[k, n_pe] = pixel
+        room.pe_time[k, n_pe] = t
         n_pe += 1
     return n_pe
 
 
 @njit(cache=True)
-def _muon_geometry(row, tx, ty, tz):  # type: ignore[no-untyped-def]  # compiled
+def _muon_geometry(row, tel):  # type: ignore[no-untyped-def]  # compiled
     """Distance of a telescope from a muon's line, path to the nearest point, and unit vector towards it."""
-    vx, vy, vz = tx - row[0], ty - row[1], tz - row[2]
+    vx, vy, vz = tel[0] - row[0], tel[1] - row[1], tel[2] - row[2]
     along = vx * row[3] + vy * row[4] + vz * row[5]
     px, py, pz = vx - along * row[3], vy - along * row[4], vz - along * row[5]
     rho = math.sqrt(px * px + py * py + pz * pz)
@@ -224,9 +225,9 @@ MUON_STEPS = 16
 
 
 @njit(cache=True)
-def muon(state, row, k, air, tels, efficiency, draw, scale, frame, psf, pe_pixel, pe_time, n_pe, pixels):  # type: ignore[no-untyped-def]  # compiled
+def muon(state, setup, row, k, draw, scale, frame, room, n_pe):  # type: ignore[no-untyped-def]  # compiled
     """Mean number of photo-electrons of a muon in telescope `k`, and the drawn ones if asked."""
-    rho, along, ax, ay, az = _muon_geometry(row, tels[k, 0], tels[k, 1], tels[k, 2])
+    rho, along, ax, ay, az = _muon_geometry(row, setup.tels[k])
     total = 0.0
     widest = 0.024
     if along <= 0.0 or rho > 0.03 * along + MIRROR_RADIUS_M:
@@ -242,10 +243,10 @@ def muon(state, row, k, air, tels, efficiency, draw, scale, frame, psf, pe_pixel
     bz = row[3] * ay - row[4] * ax
     for i in range(MUON_STEPS):
         back = near + (i + (uniform(state) if draw else 0.5)) * step
-        per_m, theta, half, depth = _muon_step(row, air, rho, along, back)
+        per_m, theta, half, depth = _muon_step(row, setup.air, rho, along, back)
         if per_m <= 0.0:
             continue
-        mean = per_m * step * efficiency
+        mean = per_m * step * setup.efficiency
         total += mean
         if not draw:
             continue
@@ -258,7 +259,7 @@ def muon(state, row, k, air, tels, efficiency, draw, scale, frame, psf, pe_pixel
             ux = -(c * row[3] + p * ax + q * bx)
             uy = -(c * row[4] + p * ay + q * by)
             uz = -(c * row[5] + p * az + q * bz)
-            if n_pe < pe_pixel.size:
+            if n_pe < room.pe_time.shape[1]:
                 blur = 0.5 * MIRROR_RADIUS_M / FOCUS_M
-                n_pe = record(state, frame, ux, uy, uz, t, psf, blur, pe_pixel, pe_time, n_pe, pixels)
+                n_pe = record(state, setup, frame, ux, uy, uz, t, blur, room, k, n_pe)
     return total, n_pe

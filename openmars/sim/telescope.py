@@ -139,7 +139,7 @@ def empty_camera(state, table, charge, time):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True)
-def expose(state, pe_pixel, pe_time, n_pe, each, middle, table, sigma, charge, time):  # type: ignore[no-untyped-def]  # compiled
+def expose(state, pe_pixel, pe_time, n_pe, each, middle, sigma, charge, time):  # type: ignore[no-untyped-def]  # compiled
     """Put photo-electrons, each counting for `each`, on a camera that holds noise already."""
     light = np.zeros(charge.size)
     when = np.zeros(charge.size)

@@ -21,7 +21,7 @@ from openmars.sim.rng import normal_pair
 from openmars.sim.telescope import noise_rms, pixels
 
 TRIGGER_RADIUS_DEG = 1.25
-LEVEL_PE = 4.25
+LEVEL_PE = 4.0
 """Discriminator of the standard trigger on a dark night, photo-electrons; it follows the noise."""
 
 SUM_LEVEL_PE = 19.0

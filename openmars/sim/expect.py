@@ -1,0 +1,98 @@
+"""What light a gamma is expected to give, before its shower is simulated.
+
+Most showers that are drawn are far too faint or too far away to trigger. A table of mean showers against zenith
+distance, energy, depth of the start and distance tells which ones are worth the work.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from openmars.sim.atmosphere import OBSERVATORY_M, RADIATION_LENGTH, Air, air, lookup, transmission
+from openmars.sim.shower import CRITICAL_GEV, angles, greisen, photon_angle
+from openmars.sim.telescope import MIRROR_M2
+
+ZENITHS, ENERGIES, STARTS, DISTANCES = 8, 10, 12, 36
+ZENITH_STEP = math.radians(10.0)
+ENERGY_STEP = math.log(10.0) / 2.0
+FIRST_ENERGY_GEV = 0.5
+START_STEP = 70.0
+DISTANCE_STEP_M = 20.0
+
+VIEW_DEG = 2.6
+VIEW = math.cos(math.radians(VIEW_DEG))
+
+
+@njit(cache=True)
+def _fill(table, air, light):  # type: ignore[no-untyped-def]  # compiled
+    """Photo-electrons per GeV of mean showers."""
+    step = 0.7
+    for iz in range(table.shape[0]):
+        cos_z = math.cos(iz * ZENITH_STEP)
+        for ie in range(table.shape[1]):
+            energy = FIRST_ENERGY_GEV * math.exp(ie * ENERGY_STEP)
+            for js in range(table.shape[2]):
+                start = js * START_STEP / cos_z / RADIATION_LENGTH + 9.0 / 7.0
+                for n in range(1, 200):
+                    slant = start + n * step
+                    depth = slant * RADIATION_LENGTH * cos_z
+                    if depth >= air.ground:
+                        break
+                    # a pair that shares the energy; electrons start half a radiation length earlier
+                    electrons, age = greisen(0.5 * energy, slant - start + 0.5)
+                    height = lookup(air.height, depth) - OBSERVATORY_M
+                    length = step * RADIATION_LENGTH / lookup(air.density, depth)
+                    base = electrons * length * air.yield_per_m * MIRROR_M2 / energy
+                    base *= transmission(air, depth, cos_z)
+                    cone = math.sqrt(2.0 * lookup(air.refraction, depth))
+                    path = max(height / cos_z, 100.0)
+                    for r in range(table.shape[3]):
+                        d2 = path * path + (r * DISTANCE_STEP_M) ** 2
+                        u = math.atan(r * DISTANCE_STEP_M / path) / cone
+                        table[iz, ie, js, r] += base * photon_angle(light, age, depth, u) / d2
+
+
+@lru_cache(maxsize=1)
+def expected() -> NDArray[np.float64]:
+    """Photo-electrons per GeV at full efficiency: [zenith, energy, depth of start, distance], made once."""
+    table = np.zeros((ZENITHS, ENERGIES, STARTS, DISTANCES))
+    atmosphere: Air = air()
+    _fill(table, atmosphere, angles().light)
+    return table
+
+
+@njit(cache=True)
+def expected_light(table, tel, row, efficiency):  # type: ignore[no-untyped-def]  # compiled
+    """Photo-electrons expected in a telescope from a gamma.
+
+    `row`: x y z (m), direction, time, vertical depth of the start, energy (GeV).
+    """
+    dz = row[5]
+    vx, vy, vz = tel[0] - row[0], tel[1] - row[1], tel[2] - row[2]
+    along = vx * row[3] + vy * row[4] + vz * dz
+    r = math.sqrt(max(vx * vx + vy * vy + vz * vz - along * along, 0.0)) / DISTANCE_STEP_M
+    ir = int(r)
+    if ir >= DISTANCES - 1 or dz > -0.3:
+        return 0.0
+    iz = min(int(math.acos(min(-dz, 1.0)) / ZENITH_STEP + 0.5), ZENITHS - 1)
+    ie = int(math.log(max(row[8] / FIRST_ENERGY_GEV, 1.0)) / ENERGY_STEP + 0.5)
+    js = min(int(row[7] / START_STEP + 0.5), STARTS - 1)
+    near = table[iz, min(ie, ENERGIES - 1), js]
+    return row[8] * efficiency * (near[ir] + (r - ir) * (near[ir + 1] - near[ir]))
+
+
+@njit(cache=True)
+def in_view(setup, frame, row):  # type: ignore[no-untyped-def]  # compiled
+    """Whether the maximum of a gamma's shower is within `VIEW_DEG` of the pointing, seen from the array."""
+    length = RADIATION_LENGTH * (math.log(max(row[8], 0.2) / CRITICAL_GEV) + 1.0)
+    depth = min(row[7] - length * row[5], setup.air.ground - 60.0)
+    z = lookup(setup.air.height, max(depth, row[7])) - OBSERVATORY_M
+    path = (row[2] - z) / -row[5]
+    x, y = row[0] + path * row[3], row[1] + path * row[4]
+    axis = x * frame[2, 0] + y * frame[2, 1] + z * frame[2, 2]
+    return axis > VIEW * math.sqrt(x * x + y * y + z * z)
