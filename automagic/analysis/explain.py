@@ -22,37 +22,33 @@ def explain(error: ValidationError, model: type[BaseModel], file: str) -> UserEr
     file
         Its name.
     """
-    sentences = {f"{file}: {_sentence(each, model)}": None for each in error.errors()}
-    return UserError("\n".join(sentences))
+    sentences = list(dict.fromkeys(_sentence(each, model) for each in error.errors()))
+    if len(sentences) == 1:
+        return UserError(f"{file}: {sentences[0]}")
+    return UserError("\n  ".join([f"{file}:", *sentences]))
 
 
 def _sentence(each: Any, model: type[BaseModel]) -> str:
-    path = [
-        part for part in each["loc"] if isinstance(part, int) or not part.startswith(("function-", "tuple["))
-    ]
+    path = [p for p in each["loc"] if isinstance(p, int) or not p.startswith(("function-", "tuple["))]
     key, found, kind = dotted(path), each["input"], each["type"]
     if kind == "extra_forbidden":
         known = keys_at(model, path[:-1])
-        near = closest(str(path[-1]), known)
-        there = dotted(path[:-1]) or "the file"
-        return (
-            f"unknown key '{key}'"
-            + (f"; did you mean '{near}'?" if near else "")
-            + f" {there} has: {', '.join(known)}"
-        )
+        there = f"[{dotted(path[:-1])}]" if path[:-1] else "the file"
+        return f"unknown key '{key}'{_meant(str(path[-1]), known)} {there} can have: {', '.join(known)}"
     if kind == "missing":
         return f"the key '{key}' is missing"
     if kind == "literal_error":
-        allowed = [
-            word.strip().strip("'") for word in each["ctx"]["expected"].replace(" or ", ",").split(",")
-        ]
-        near = closest(str(found), allowed)
-        return (
-            f"{key}: found {found!r}; allowed: {', '.join(repr(word) for word in allowed)}"
-            + (f"; did you mean {near!r}?" if near else "")
-        )  # fmt: skip
-    message = each["msg"].removeprefix("Value error, ")
-    return f"{key}: found {_short(found)}; {message[0].lower()}{message[1:]}"
+        allowed = [word.strip(" '") for word in each["ctx"]["expected"].replace(" or ", ",").split(",")]
+        words = ", ".join(repr(word) for word in allowed)
+        return f"{key}: found {_short(found)}{_meant(str(found), allowed)} allowed: {words}"
+    message = each["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    message = message[0].lower() + message[1:]
+    return f"{key}: {message}" if isinstance(found, dict) else f"{key}: found {_short(found)}; {message}"
+
+
+def _meant(word: str, known: list[str]) -> str:
+    near = closest(word, known)
+    return f"; did you mean '{near}'?" if near else ";"
 
 
 def _short(found: Any) -> str:

@@ -27,9 +27,7 @@ def energy(given: Any) -> float:
     >>> energy("300 GeV")
     0.3
     """
-    match = re.fullmatch(
-        r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]+)\s*", given if isinstance(given, str) else ""
-    )
+    match = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]+)\s*", given if isinstance(given, str) else "")
     if match is None or match[2] not in _TEV:
         raise ValueError("give an energy with its unit, like '300 GeV' or '1 TeV'")
     try:

@@ -137,7 +137,12 @@ def flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
 def _cards(given: Any) -> Any:
     if not isinstance(given, dict) or not all(isinstance(each, dict) for each in given.values()):
         raise ValueError("write one table a program, like [cards.star]")
-    return {program: flat(table) for program, table in given.items()}
+    cards = {program: flat(table) for program, table in given.items()}
+    for program, table in cards.items():
+        for key, value in table.items():
+            if not isinstance(value, str | int | float | bool):
+                raise ValueError(f"[cards.{program}] {key} must be text, a number or true/false, not {value!r}")
+    return cards
 
 
 class Document(Section):

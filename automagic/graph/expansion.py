@@ -111,12 +111,9 @@ class _Builder:
         first = run.files[0].name
         assert isinstance(first, DataName)
         images = [
-            self.star(what, t, run.of(t), run.level, superstar.star_checks(t, run.run), conditions)
-            for t in (1, 2)
+            self.star(what, t, run.of(t), run.level, superstar.star_checks(t, run.run), conditions) for t in (1, 2)
         ]
-        return self.add(
-            superstar.task(self.setup, what, first.at("superstar"), images[0], images[1], conditions)
-        )
+        return self.add(superstar.task(self.setup, what, first.at("superstar"), images[0], images[1], conditions))
 
     def star(
         self, what: str, telescope: int, files: tuple[DataFile, ...], level: str, checks: dict[str, object],
@@ -145,9 +142,7 @@ class _Builder:
         by_run: dict[tuple[int | None, int | None, int | None], dict[int, DataFile]] = {}
         for file in mc.files:
             assert isinstance(file.name, McName)
-            by_run.setdefault((file.name.group, file.name.run, file.name.last), {})[
-                file.name.telescope or 0
-            ] = file
+            by_run.setdefault((file.name.group, file.name.run, file.name.last), {})[file.name.telescope or 0] = file
         inputs: list[Input] = []
         for (_, run, _), pair in sorted(by_run.items(), key=lambda item: item[0][1] or 0):
             if set(pair) != {1, 2}:
@@ -165,15 +160,10 @@ class _Builder:
             "zenith_max": mc.zenith[1],
         }
         self.simulate_mc(mc, run, pair)
-        images = [
-            self.star(what, t, (pair[t],), mc.level, superstar.star_checks(t, None), conditions)
-            for t in (1, 2)
-        ]
+        images = [self.star(what, t, (pair[t],), mc.level, superstar.star_checks(t, None), conditions) for t in (1, 2)]
         name = pair[1].name
         assert isinstance(name, McName)
-        return self.add(
-            superstar.task(self.setup, what, name.at("superstar"), images[0], images[1], conditions)
-        )
+        return self.add(superstar.task(self.setup, what, name.at("superstar"), images[0], images[1], conditions))
 
     def simulate_mc(self, mc: McSet, run: int | None, pair: dict[int, DataFile]) -> None:
         """Add the task that simulates a file pair, where it is not in storage."""
@@ -183,9 +173,7 @@ class _Builder:
         plan = next(
             each
             for each in simulate.mc
-            if each.zenith == mc.zenith
-            and each.geometry == mc.geometry
-            and 0 <= run - each.first_run < each.files
+            if each.zenith == mc.zenith and each.geometry == mc.geometry and 0 <= run - each.first_run < each.files
         )
         names = [file.name for _, file in sorted(pair.items()) if isinstance(file.name, McName)]
         self.add(sim.gamma(self.setup, simulate, plan, run, names))

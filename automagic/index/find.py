@@ -144,9 +144,7 @@ def _run(number: int, level: str, files: tuple[DataFile, ...], kind: str) -> Run
             hint="The night, source and wobble position of a run are the same in all of its files' names.",
         )
     first = names[0]
-    return Run(
-        number, first.night, first.source, first.wobble, level, files, zenith=zenith_range(files), kind=kind
-    )
+    return Run(number, first.night, first.source, first.wobble, level, files, zenith=zenith_range(files), kind=kind)
 
 
 def _walk(site: Site, key: str, folders: list[str]) -> Iterable[Path]:

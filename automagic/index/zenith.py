@@ -45,9 +45,7 @@ def horizontal(ra: float, dec: float, moment: datetime) -> tuple[float, float]:
     sidereal = 280.46061837 + 360.98564736629 * days + LONGITUDE
     hour = math.radians(sidereal - ra_now)
     latitude = math.radians(LATITUDE)
-    height = math.asin(
-        math.sin(latitude) * math.sin(dec_now) + math.cos(latitude) * math.cos(dec_now) * math.cos(hour)
-    )
+    height = math.asin(math.sin(latitude) * math.sin(dec_now) + math.cos(latitude) * math.cos(dec_now) * math.cos(hour))
     azimuth = math.atan2(
         -math.cos(dec_now) * math.sin(hour),
         math.sin(dec_now) * math.cos(latitude) - math.cos(dec_now) * math.cos(hour) * math.sin(latitude),

@@ -125,9 +125,7 @@ class DataName:
         if self.level not in TAGS:
             raise ValueError(f"no data level {self.level!r}; there are {', '.join(TAGS)}")
         if not re.fullmatch(r"[0-9]{8}", self.night, re.ASCII) or not 0 <= self.run < 10**8:
-            raise ValueError(
-                f"night {self.night!r} must be YYYYMMDD and run {self.run} have at most 8 digits"
-            )
+            raise ValueError(f"night {self.night!r} must be YYYYMMDD and run {self.run} have at most 8 digits")
         check_source(self.source)
         if self.wobble is not None:
             wobble(self.wobble)

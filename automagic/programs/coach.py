@@ -37,9 +37,7 @@ def zone(mc: McSet) -> str:
     return f"za{mc.zenith[0]:02d}to{mc.zenith[1]:02d}"
 
 
-def task(
-    setup: Setup, mc: McSet, model: str, train: list[Input], off: list[Input], problem: str | None = None
-) -> Task:
+def task(setup: Setup, mc: McSet, model: str, train: list[Input], off: list[Input], problem: str | None = None) -> Task:
     """Make the task that trains one kind of model.
 
     Parameters

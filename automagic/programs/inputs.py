@@ -14,9 +14,7 @@ def source_input(role: str, file: DataFile, checks: Mapping[str, object]) -> Inp
     return Input(role, str(file.name), task=file.task, path=path, checks=dict(checks))
 
 
-def made_inputs(
-    role: str, task: Task, checks: Mapping[str, object], *, only: str | None = None
-) -> list[Input]:
+def made_inputs(role: str, task: Task, checks: Mapping[str, object], *, only: str | None = None) -> list[Input]:
     """Make inputs of all outputs of a task, or of the `only` one of that name."""
     return [
         Input(role, output.name, task=task.name, checks=dict(checks))

@@ -84,9 +84,7 @@ def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Ta
         All DL3 files and, but for ``"index"``, their index files; role ``"dl3"``.
     """
     folder = "products/dl3" if step == "index" else "results"
-    checks = {
-        name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in RESULTS[step]
-    }
+    checks = {name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in RESULTS[step]}
     return setup.task(
         WRAPPERS[step],
         "dl3" if step == "index" else "all",

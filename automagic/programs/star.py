@@ -48,9 +48,7 @@ WRAPPER = Wrapper(
 )
 
 
-def task(
-    setup: Setup, what: str, telescope: int, files: tuple[DataFile, ...], conditions: dict[str, object]
-) -> Task:
+def task(setup: Setup, what: str, telescope: int, files: tuple[DataFile, ...], conditions: dict[str, object]) -> Task:
     """Make the task of one telescope.
 
     Parameters

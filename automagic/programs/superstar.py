@@ -63,11 +63,7 @@ def task(
         ),
         card=setup.card(WRAPPER),
         inputs=[*m1, *m2],
-        outputs=[
-            Output(
-                str(name), "superstar", f"{folder}/{name}", {"root": True, "tree": "Events", "min_events": 1}
-            )
-        ],
+        outputs=[Output(str(name), "superstar", f"{folder}/{name}", {"root": True, "tree": "Events", "min_events": 1})],
         conditions=conditions,
     )
 
