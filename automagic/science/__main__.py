@@ -10,6 +10,7 @@ from pathlib import Path
 
 from automagic.errors import UserError
 from automagic.science import STEPS
+from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
 # Threads and time zone are ours, not the machine's; numerical libraries read these when they are loaded.
@@ -20,7 +21,7 @@ os.environ["MPLBACKEND"] = "agg"
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one step and return its exit code: 0, 1 for what a person can put right, 2 for a wrong command line."""
+    """Run one step. Exit codes: 2 for a wrong card or command line, 3 where the data do not allow it, 1 else."""
     parser = argparse.ArgumentParser(prog="python -m automagic.science", description=__doc__)
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("--config", type=Path, help="card; without one the default card counts")
@@ -33,9 +34,12 @@ def main(words: list[str] | None = None) -> int:
         given.out.mkdir(parents=True, exist_ok=True)
         for line in run(settings, given.ind, given.out):
             print(line)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     except OSError as error:
         print(f"error: {error.filename or given.out}: {error.strerror or error}", file=sys.stderr)
         return 1

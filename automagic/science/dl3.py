@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from automagic.errors import UserError
+from automagic.science.errors import DataError
 
 # HDUCLAS1 or HDUCLAS4 in the header -> HDU_TYPE and HDU_CLASS of the index (GADF 0.2, HDU index table)
 HDUS = {
@@ -65,19 +66,19 @@ def find(folder: Path) -> list[File]:
 
     Raises
     ------
-    UserError
+    DataError
         Where there is none, two are of one run, or one cannot be used; the message names the file.
     """
     paths = sorted(path for path in folder.glob("*.fits*") if "-index.fits" not in path.name)
     if not paths:
-        raise UserError(f"{folder}: no DL3 files (*.fits)", hint="Look at the runs that the analysis selects.")
+        raise DataError(f"{folder}: no DL3 files (*.fits)", hint="Look at the runs that the analysis selects.")
     files = sorted((_describe(path) for path in paths), key=lambda file: file.obs_id)
-    for one, other in zip(files, files[1:], strict=False):
+    for one, other in pairwise(files):
         if one.obs_id == other.obs_id:
-            raise UserError(f"{one.path.name} and {other.path.name} are both of run {one.obs_id}")
+            raise DataError(f"{one.path.name} and {other.path.name} are both of run {one.obs_id}")
     if len({file.point_like for file in files}) == 2:
         odd = next(file for file in files if file.point_like != files[0].point_like)
-        raise UserError(f"{odd.path.name}: point-like and full-enclosure IRFs cannot be mixed in one analysis")
+        raise DataError(f"{odd.path.name}: point-like and full-enclosure IRFs cannot be mixed in one analysis")
     return files
 
 
@@ -99,7 +100,7 @@ def _describe(path: Path) -> File:
                         headers[HDUS[name.strip()][0]] = dict(hdu.header)
                     len(hdu.data)  # reads it, and so finds the end of a truncated file
         except Exception as error:
-            raise UserError(f"{path.name}: not a whole FITS file: {error}") from None
+            raise DataError(f"{path.name}: not a whole FITS file: {error}") from None
     _check(path, headers)
     return File(
         path=path,
@@ -117,17 +118,17 @@ def _point_like(headers: dict[str, Any]) -> bool:
 def _check(path: Path, headers: dict[str, Any]) -> None:
     missing = [name for name in ("events", "gti", "aeff", "edisp") if name not in headers]
     if missing:
-        raise UserError(f"{path.name}: not a DL3 file: no {' and no '.join(missing).upper()} table")
+        raise DataError(f"{path.name}: not a DL3 file: no {' and no '.join(missing).upper()} table")
     if headers["events"]["NAXIS2"] == 0:
-        raise UserError(f"{path.name}: no events", hint="Leave the run out, or loosen the cuts of magic_dl3.")
+        raise DataError(f"{path.name}: no events", hint="Leave the run out, or loosen the cuts of magic_dl3.")
     absent = [key for key in ("OBS_ID", "RA_PNT", "DEC_PNT", "TSTART", "TSTOP") if key not in headers["events"]]
     if absent:
-        raise UserError(f"{path.name}: the header of EVENTS has no {', '.join(absent)}")
+        raise DataError(f"{path.name}: the header of EVENTS has no {', '.join(absent)}")
     if _point_like(headers):
         if "rad_max" not in headers and "RAD_MAX" not in headers["aeff"]:
-            raise UserError(f"{path.name}: point-like IRFs without RAD_MAX: the size of the signal region is unknown")
+            raise DataError(f"{path.name}: point-like IRFs without RAD_MAX: the size of the signal region is unknown")
     elif "psf" not in headers:
-        raise UserError(f"{path.name}: full-enclosure IRFs without a PSF: what leaks out of the region is unknown")
+        raise DataError(f"{path.name}: full-enclosure IRFs without a PSF: what leaks out of the region is unknown")
 
 
 def observations(files: list[File], ra: float, dec: float) -> Any:
@@ -147,7 +148,7 @@ def observations(files: list[File], ra: float, dec: float) -> Any:
 
     Raises
     ------
-    UserError
+    DataError
         Where the source is not where a wobble observation has it.
     """
     quiet()
@@ -161,7 +162,7 @@ def observations(files: list[File], ra: float, dec: float) -> Any:
         pointing = SkyCoord(file.header["RA_PNT"], file.header["DEC_PNT"], unit="deg")
         offset = float(pointing.separation(source).to_value(u.deg))
         if not 0.1 <= offset <= 2.0:
-            raise UserError(
+            raise DataError(
                 f"{file.path.name}: the source is {offset:.2f} deg from the pointing; wobble data have 0.1 to 2 deg",
                 hint="Look at Source.RA and Source.Dec, and at the run.",
             )

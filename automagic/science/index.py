@@ -14,15 +14,14 @@ from automagic.science.settings import Settings
 GADF = "https://github.com/open-gamma-ray-astro/gamma-astro-data-formats"
 
 
-def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
+def run(_: Settings, ind: Path, out: Path) -> Iterator[str]:
     """Write ``hdu-index.fits.gz`` and ``obs-index.fits.gz`` for the files of `ind`; they are to lie beside them."""
     import numpy as np
 
     files = dl3.find(ind)
-    name = settings.text("Source.Name")
     rows = [(file.obs_id, *hdu[:2], file.path.name, hdu[2]) for file in files for hdu in file.hdus]
     obs_id, kind, cls, file_name, hdu_name = (list(column) for column in zip(*rows, strict=True))
-    columns = [
+    columns: list[tuple[str, Any, str | None]] = [
         ("OBS_ID", np.array(obs_id, dtype=">i8"), None),
         ("HDU_TYPE", kind, None),
         ("HDU_CLASS", cls, None),
@@ -36,7 +35,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     for key, unit in units.items():
         values = [file.header.get(key, np.nan) for file in files]
         columns.append((key, np.array(values, dtype=">f8"), unit or None))
-    columns.append(("OBJECT", [str(file.header.get("OBJECT", name)) for file in files], None))
+    columns.append(("OBJECT", [str(file.header.get("OBJECT", "")) for file in files], None))
     times = ("MJDREFI", "MJDREFF", "TIMEUNIT", "TIMESYS", "TIMEREF")
     header = {key: files[0].header[key] for key in times if key in files[0].header}
     _write(out / "obs-index.fits.gz", "OBS_INDEX", "OBS", columns, header)
@@ -52,7 +51,7 @@ def _write(
     made = []
     for key, values, unit in columns:
         if isinstance(values, list):
-            form = f"{max(len(text) for text in values)}A"
+            form = f"{max(1, *(len(text) for text in values))}A"
         else:
             form = "K" if values.dtype.kind == "i" else "D"
         made.append(fits.Column(name=key, format=form, unit=unit, array=values))

@@ -6,6 +6,7 @@ beta for the decimal one. beta_log10 = beta_ln * ln 10.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from automagic.errors import UserError
@@ -101,7 +102,7 @@ def absorption(name: str, redshift: float) -> Any:
     gammapy.modeling.models.EBLAbsorptionNormSpectralModel
     """
     try:
-        from ebltable.tau_from_model import OptDepth
+        tables = importlib.import_module("ebltable.tau_from_model")
     except ImportError:
         raise UserError(
             f"Spectrum.EBL is {name}, but the package ebltable, which has the EBL tables, is not there",
@@ -113,7 +114,7 @@ def absorption(name: str, redshift: float) -> Any:
 
     energies = np.geomspace(0.01, 100, 121)  # TeV
     redshifts = redshift * np.array([0.5, 1.0, 1.5])
-    depth = OptDepth.readmodel(EBL[name]).opt_depth(redshifts, energies)  # takes TeV
+    depth = tables.OptDepth.readmodel(EBL[name]).opt_depth(redshifts, energies)  # takes TeV
     transmission = np.exp(-np.clip(depth, 0, 100))
     return EBLAbsorptionNormSpectralModel(
         energy=energies * u.TeV,

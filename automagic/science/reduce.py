@@ -8,6 +8,7 @@ from typing import Any
 
 from automagic.errors import UserError
 from automagic.science import dl3
+from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
 
@@ -50,9 +51,7 @@ def datasets(settings: Settings, ind: Path) -> Any:
     point_like = files[0].point_like
     geom = RegionGeom.create(_region(ra, dec, None if point_like else radius), axes=[axis])
     empty = SpectrumDataset.create(geom=geom, energy_axis_true=axis_true)
-    spectrum = SpectrumDatasetMaker(
-        containment_correction=not point_like, selection=["counts", "exposure", "edisp"]
-    )
+    spectrum = SpectrumDatasetMaker(containment_correction=not point_like, selection=["counts", "exposure", "edisp"])
     background = ReflectedRegionsBackgroundMaker(region_finder=WobbleRegionsFinder(n_off_regions=off_regions))
     safe = SafeMaskMaker(methods=["aeff-max"], aeff_percent=percent)
     made = Datasets()
@@ -62,7 +61,7 @@ def datasets(settings: Settings, ind: Path) -> Any:
             raise _crowded(run, off_regions, axis)
         made.append(safe.run(dataset, run) if percent > 0 else dataset)
     if not any(dataset.mask_safe.data.any() for dataset in made):
-        raise UserError(
+        raise DataError(
             "the effective area is zero in all energy bins",
             hint="Look at Spectrum.EnergyMin and Spectrum.EnergyMax.",
         )
@@ -108,9 +107,9 @@ def axes(settings: Settings) -> tuple[Any, Any]:
     return axis, true
 
 
-def _crowded(run: Any, off_regions: int, axis: Any) -> UserError:
+def _crowded(run: Any, off_regions: int, axis: Any) -> DataError:
     low = axis.edges[0].to_value("TeV")
-    return UserError(
+    return DataError(
         f"run {run.obs_id}: {off_regions} off regions overlap with the signal region or each other at {low:.3g} TeV",
         hint="Ask for fewer Spectrum.OffRegions, or for a higher Spectrum.EnergyMin, where RAD_MAX is smaller.",
     )
@@ -132,7 +131,7 @@ def fit(data: Any, model: Any) -> Any:
 
     Raises
     ------
-    UserError
+    DataError
         Where the fit does not converge.
     """
     from gammapy.datasets import Datasets
@@ -143,7 +142,7 @@ def fit(data: Any, model: Any) -> Any:
     result = Fit().run(data)
     errors = [parameter.error for parameter in model.parameters.free_parameters]
     if not result.success or not all(math.isfinite(error) and error > 0 for error in errors):
-        raise UserError(
+        raise DataError(
             f"the fit of {model.name}'s spectrum did not converge: {result.message}",
             hint="There may be too few events: look at theta2.png, use the power-law model, or add runs.",
         )

@@ -44,8 +44,8 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
 
 
 def _write_model(path: Path, model: Any) -> None:
-    """Write a model so that `gammapy.modeling.models.Models.read` reads it; Gammapy itself would write a date as well."""
-    import yaml
+    """Write a model as Gammapy's `Models.read` takes it, without the date that Gammapy would write."""
+    import yaml  # type: ignore[import-untyped]
     from gammapy.modeling.models import Models
 
     text = yaml.safe_dump(Models([model]).to_dict(), sort_keys=False, indent=4, default_flow_style=None, width=110)
@@ -62,7 +62,10 @@ def _group(settings: Settings) -> int:
     bins = settings.integer("Spectrum.BinsPerDecade", minimum=2, maximum=50)
     points = settings.integer("FluxPoints.PerDecade", minimum=1, maximum=bins)
     if bins % points:
-        raise UserError(f"Spectrum.BinsPerDecade, {bins}, is not a multiple of FluxPoints.PerDecade, {points}")
+        raise UserError(
+            f"Spectrum.BinsPerDecade, {bins}, is not a multiple of FluxPoints.PerDecade, {points}",
+            hint="Change one of them.",
+        )
     return bins // points
 
 
@@ -163,7 +166,7 @@ def _fluxes(spectral: Any, high: Any) -> list[dict[str, Any]]:
 
 
 def _curvature(settings: Settings, dataset: Any, model: Any, stat: float) -> float:
-    """Return by how many sigma the log-parabola is better than a power law: the root of twice the log-likelihood's gain."""
+    """Return by how many sigma the log-parabola beats a power law: the root of the gain in W-stat."""
     from gammapy.modeling import Fit
     from gammapy.modeling.models import SkyModel
 

@@ -57,12 +57,15 @@ def _sed(panel: Any, model: Any, points: Any, low: float, high: float) -> None:
         panel.plot(energy.value, intrinsic, color=style.MODEL, ls=(0, (1, 1.2)), label="before absorption by the EBL")
     wide = np.geomspace(low / 1.35, high * 1.35, 120) * u.TeV
     crab = (wide**2 * models.crab()(wide)).to_value(unit)
-    panel.plot(wide.value, crab, color=style.REFERENCE, ls=(0, (5, 3)), lw=1.2, label="Crab Nebula, MAGIC 2015", zorder=1)
+    panel.plot(
+        wide.value, crab, color=style.REFERENCE, ls=(0, (5, 3)), lw=1.2, label="Crab Nebula, MAGIC 2015", zorder=1
+    )
     drawn = _points(panel, points, unit)
     panel.set_yscale("log")
     values = np.concatenate([best, drawn])
-    panel.set_ylim(min(values.min(), crab.min() if crab.max() < 30 * values.max() else values.min()) / 2.5,
-                   max(values.max(), crab.max() if crab.max() < 30 * values.max() else values.max()) * 2.5)
+    if crab.max() < 30 * values.max():  # a faint source shall not be pressed down by the Crab's line
+        values = np.concatenate([values, crab])
+    panel.set_ylim(values.min() / 2.5, values.max() * 2.5)
     panel.set_ylabel(r"$E^2\,\mathrm{d}N/\mathrm{d}E$  [TeV cm$^{-2}$ s$^{-1}$]")
 
 
@@ -127,7 +130,9 @@ def _counts(panel: Any, dataset: Any) -> None:
     ratio = dataset.alpha.data.ravel()
     error = np.sqrt(dataset.counts.data.ravel() + ratio**2 * dataset.counts_off.data.ravel())
     centre = np.sqrt(edges[1:] * edges[:-1])
-    panel.stairs(np.where(used, predicted, np.nan), edges, color=style.MODEL, lw=1.4, label="model, folded")
+    panel.stairs(
+        np.where(used, predicted, np.nan), edges, baseline=None, color=style.MODEL, lw=1.4, label="model, folded"
+    )
     panel.errorbar(centre[used], excess[used], error[used], **style.POINT, label="measured")
     panel.axhline(0, color=style.INK, lw=0.6)
     panel.set_yscale("symlog", linthresh=10, linscale=0.6)
@@ -144,6 +149,12 @@ def _nothing() -> Any:
     return NullLocator()
 
 
+def _every(step: float) -> Any:
+    from matplotlib.ticker import MultipleLocator
+
+    return MultipleLocator(step)
+
+
 def _residuals(panel: Any, dataset: Any) -> None:
     """Draw the signed root of each bin's W-stat, which is like sigma."""
     import numpy as np
@@ -156,4 +167,6 @@ def _residuals(panel: Any, dataset: Any) -> None:
     panel.axhline(0, color=style.MODEL, lw=1)
     panel.errorbar(np.sqrt(edges[1:] * edges[:-1])[used], pull[used], np.ones(used.sum()), **style.POINT)
     panel.set_ylim(*(np.array([-1, 1]) * max(3.4, 1.2 + np.abs(pull[used]).max())))
+    panel.yaxis.set_major_locator(_every(2))
+    panel.yaxis.set_minor_locator(_every(1))
     panel.set_ylabel(r"Residual  [$\sigma$]")

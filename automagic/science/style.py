@@ -59,9 +59,9 @@ def figure(width: float, heights: tuple[float, ...]) -> tuple[Any, list[Any]]:
     mpl.rcdefaults()
     mpl.rcParams.update(RC)
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    fig = Figure(figsize=(width, sum(heights) + 0.9), layout="constrained")
-    fig.get_layout_engine().set(h_pad=0.02, hspace=0.0)
+    fig = Figure(figsize=(width, sum(heights) + 0.9), layout=ConstrainedLayoutEngine(h_pad=0.02, hspace=0.0))
     panels = fig.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)
     return fig, list(panels[:, 0])
 

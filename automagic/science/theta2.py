@@ -181,9 +181,7 @@ def _plot(table: Any, found: Detection, cut: float, path: Path, title: str) -> N
     panel.stairs(off * alpha, edges, fill=True, color=style.OFF, alpha=0.35, label="Background (off)")
     panel.stairs(off * alpha, edges, color=style.OFF, lw=1)
     panel.errorbar(centre, off * alpha, alpha * np.sqrt(off), fmt="none", ecolor=style.OFF, elinewidth=1.2)
-    panel.errorbar(
-        centre, on, np.sqrt(on), (edges[1:] - edges[:-1]) / 2, **style.POINT, label="Source (on)", zorder=3
-    )
+    panel.errorbar(centre, on, np.sqrt(on), (edges[1:] - edges[:-1]) / 2, **style.POINT, label="Source (on)", zorder=3)
     panel.axvline(cut, color=style.INK, ls=(0, (4, 3)), lw=1)
     panel.set_xlim(0, edges[-1])
     panel.set_ylim(0, 1.12 * (on + np.sqrt(on)).max())

@@ -1,0 +1,7 @@
+"""What the data themselves do not allow."""
+
+from automagic.errors import UserError
+
+
+class DataError(UserError):
+    """A file that cannot be used, or data from which a result cannot be had. The card is not at fault."""
