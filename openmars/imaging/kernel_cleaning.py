@@ -1,0 +1,207 @@
+# mypy: disable-error-code="no-untyped-def"
+"""Cleaning of images, compiled; see `openmars.core.kernels` for the rules of this module.
+
+The cleaning is the sum cleaning with time information of MAGIC (arXiv:1109.6195), with the details of the public
+re-implementation in magic-cta-pipe 0.6.2; ``bench/chain.py`` compares the two pixel by pixel.
+"""
+
+from numba import njit
+
+from openmars.core.kernels import PLAIN
+
+N_PIXELS = 1039
+
+
+@njit(**PLAIN)
+def interpolate(charge, time, bad, neighbours, unmapped, near):
+    """Give bad pixels the mean charge and the closest two times of their good neighbours, if there are three."""
+    for p in range(N_PIXELS):
+        unmapped[p] = 0
+    for p in range(N_PIXELS):
+        if not bad[p]:
+            continue
+        n = 0
+        total = 0.0
+        for k in range(6):
+            q = neighbours[6 * p + k]
+            if q >= 0 and not bad[q]:
+                near[n] = time[q]
+                total += charge[q]
+                n += 1
+        if n < 3:
+            unmapped[p] = 1
+            charge[p] = 0.0
+            continue
+        charge[p] = total / n
+        least = 1e10
+        first, second = -1, -1
+        for j in range(n):
+            for k in range(j):
+                gap = abs(near[j] - near[k])
+                if gap >= least and gap < 250:
+                    continue
+                first, second, least = j, k, gap
+        if first >= 0 and abs(near[first] - near[second]) < 250:
+            time[p] = (near[first] + near[second]) / 2.0
+
+
+@njit(**PLAIN)
+def group_passes(charge, time, groups, first, size, clip, window, threshold):
+    """Tell whether a group has enough light, each pixel counted up to `clip`, and comes at one time."""
+    total = 0.0
+    weighted = 0.0
+    for k in range(first, first + size):
+        q = min(charge[groups[k]], clip)
+        total += q
+        weighted += q * time[groups[k]]
+    if not total > threshold:
+        return False
+    mean = weighted / total
+    for k in range(first, first + size):
+        if not abs(mean - time[groups[k]]) < window:
+            return False
+    return True
+
+
+@njit(**PLAIN)
+def mark_groups(charge, time, unmapped, mask, groups, starts, size, factor, per_pixel, window):
+    """Mark the pixels of the groups of one size that pass. Groups are sorted by their first pixel."""
+    threshold = per_pixel * size
+    clip = factor * per_pixel
+    # with the others at their most a pixel below this cannot bring the group above the threshold
+    floor = threshold - (size - 1) * clip - 1e-9 * threshold
+    for p in range(N_PIXELS):
+        if not charge[p] > floor:
+            continue
+        for g in range(starts[p], starts[p + 1]):
+            first = g * size
+            possible = True
+            for k in range(size):
+                pixel = groups[first + k]
+                if unmapped[pixel] or not charge[pixel] > floor:
+                    possible = False
+                    break
+            if possible and group_passes(charge, time, groups, first, size, clip, window, threshold):
+                for k in range(size):
+                    mask[groups[first + k]] = 1
+
+
+@njit(**PLAIN)
+def find_islands(mask, neighbours, labels, stack):
+    """Number the connected parts of a mask from 1, in the order of their first pixels; gives how many."""
+    for p in range(N_PIXELS):
+        labels[p] = 0
+    count = 0
+    for start in range(N_PIXELS):
+        if not mask[start] or labels[start]:
+            continue
+        count += 1
+        labels[start] = count
+        stack[0] = start
+        depth = 1
+        while depth:
+            depth -= 1
+            p = stack[depth]
+            for k in range(6):
+                q = neighbours[6 * p + k]
+                if q >= 0 and mask[q] and not labels[q]:
+                    labels[q] = count
+                    stack[depth] = q
+                    depth += 1
+    return count
+
+
+@njit(**PLAIN)
+def brightest_island(charge, labels, count, sums):
+    """Number of the island with the most light; `sums` gets the light of each, from place 1."""
+    for n in range(count + 1):
+        sums[n] = 0.0
+    for p in range(N_PIXELS):
+        sums[labels[p]] += charge[p]
+    best = 1
+    for n in range(2, count + 1):
+        if sums[n] > sums[best]:
+            best = n
+    return best
+
+
+@njit(**PLAIN)
+def has_neighbour(p, mask, neighbours):
+    """Tell whether a pixel touches one of the mask."""
+    for k in range(6):
+        q = neighbours[6 * p + k]
+        if q >= 0 and mask[q]:
+            return True
+    return False
+
+
+@njit(**PLAIN)
+def drop_late_and_single(charge, time, mask, neighbours, levels, labels, stack, sums):
+    """Drop core pixels off the time of the brightest island, then those alone; gives the number of these."""
+    count = find_islands(mask, neighbours, labels, stack)
+    if count == 0:
+        return 0
+    best = brightest_island(charge, labels, count, sums)
+    light = 0.0
+    mean = 0.0
+    for p in range(N_PIXELS):
+        if labels[p] == best:
+            mean += time[p] * charge[p] ** 2
+            light += charge[p] ** 2
+    mean /= light
+    bright, late = 2.0 * levels[0], levels[2]
+    for p in range(N_PIXELS):
+        if mask[p]:
+            off = abs(time[p] - mean)
+            if (charge[p] > bright and off > 2.0 * late) or (charge[p] < bright and off > late):
+                mask[p] = 0
+    single = 0
+    for p in range(N_PIXELS):
+        stack[p] = mask[p] and not has_neighbour(p, mask, neighbours)
+    for p in range(N_PIXELS):
+        if stack[p]:
+            mask[p] = 0
+            single += 1
+            sums[0] = sums[0] + charge[p] if single > 1 else charge[p]
+    return single
+
+
+@njit(**PLAIN)
+def add_boundary(charge, time, mask, neighbours, levels, core):
+    """Add the pixels above the boundary level that touch a core pixel of about the same time."""
+    for p in range(N_PIXELS):
+        core[p] = mask[p]
+    for p in range(N_PIXELS):
+        if core[p] or not charge[p] > levels[1]:
+            continue
+        for k in range(6):
+            q = neighbours[6 * p + k]
+            if q >= 0 and core[q] and abs(time[q] - time[p]) < levels[3]:
+                mask[p] = 1
+                break
+
+
+@njit(**PLAIN)
+def clean(charge, time, bad, has_bad, geometry, groups2, starts2, groups3, starts3, groups4, starts4,
+          levels, mask, unmapped, core, labels, stack, sums, near, out, o):  # fmt: skip
+    """The whole cleaning of one image; gives the number of islands, 0 if nothing survives."""
+    if has_bad:
+        interpolate(charge, time, bad, geometry, unmapped, near)
+    for p in range(N_PIXELS):
+        mask[p] = 0
+    picture = levels[0]
+    mark_groups(charge, time, unmapped, mask, groups2, starts2, 2, 2.2, levels[4] * picture, levels[7])
+    mark_groups(charge, time, unmapped, mask, groups3, starts3, 3, 1.05, levels[5] * picture, levels[8])
+    mark_groups(charge, time, unmapped, mask, groups4, starts4, 4, 1.05, levels[6] * picture, levels[9])
+    single = drop_late_and_single(charge, time, mask, geometry, levels, labels, stack, sums)
+    out[o + 23] = single
+    out[o + 24] = sums[0] if single else 0.0
+    out[o + 15] = 0.0
+    for p in range(N_PIXELS):
+        out[o + 15] += mask[p]
+    add_boundary(charge, time, mask, geometry, levels, core)
+    out[o + 14] = 0.0
+    for p in range(N_PIXELS):
+        charge[p] = min(charge[p], levels[10])
+        out[o + 14] += mask[p]
+    return find_islands(mask, geometry, labels, stack)
