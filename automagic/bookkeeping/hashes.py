@@ -71,6 +71,11 @@ class HashCache:
             self.known[key] = entry
             self._new.append(self._line(key))
 
+    def recall(self, path: Path) -> tuple[int, str] | None:
+        """Return size and hash of a file as last seen, without looking at it; `None` where it never was."""
+        found = self.known.get(self._key(path))
+        return None if found is None else (found[0][0], found[1])
+
     def _line(self, key: str) -> str:
         seen, digest = self.known[key]
         return json.dumps({"path": key, "signature": seen, "sha256": digest}) + "\n"

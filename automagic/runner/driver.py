@@ -1,0 +1,243 @@
+"""Our doit runner: one event loop over doit's task dispatcher and an executor."""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from doit.runner import ERROR, FAILURE, SUCCESS, Runner
+
+from automagic.bookkeeping.journal import Journal
+from automagic.bookkeeping.store import Receipt
+from automagic.errors import UserError
+from automagic.executors import Event, Executor, Request
+from automagic.graph.task import Task
+from automagic.runner.reporter import Reporter
+from automagic.runner.session import Session, Standing
+
+
+class Driver(Runner):
+    """Runs the tasks of an analysis: asks what is up to date, hands ready tasks out in batches, and reads
+    events.
+
+    A failure stops only what depends on it. Everything that happened is in the journal before anything else
+    is done.
+    """
+
+    def __init__(
+        self,
+        dep_manager: Any,
+        reporter: Reporter,
+        session: Session,
+        executor: Executor,
+        journal: Journal,
+        always: bool = False,
+        stream: Any = None,
+    ) -> None:
+        super().__init__(dep_manager, reporter, continue_=True, always_execute=always, stream=stream)
+        self.session = session
+        self.executor = executor
+        self.journal = journal
+        self.final_result: int = SUCCESS
+        self.cause: dict[str, str] = {}
+        self.changed = False
+        self._batch: list[tuple[Request, dict[str, Any]]] = []
+        self._attempts: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._depth = depths(session.tasks)
+
+    # --- the loop
+
+    def drive(self, dispatcher: Any) -> int:
+        """Run everything and return doit's result: 0 done, 1 something failed, 2 an error in an ordinary
+        task."""
+        try:
+            self.run_tasks(dispatcher)
+        finally:
+            self.teardown()
+        return int(self.final_result)
+
+    def run_tasks(self, task_dispatcher: Any) -> None:
+        """Run everything that doit's dispatcher gives, until nothing is left."""
+        ended: deque[Any] = deque()
+        while True:
+            try:
+                node = task_dispatcher.generator.send(ended.popleft() if ended else None)
+            except StopIteration:
+                break
+            if node != "hold on":
+                if self._take(node, task_dispatcher):
+                    ended.append(node)
+            elif not ended:
+                self._flush()
+                if not self._attempts:
+                    raise RuntimeError("tasks wait for each other")
+                ended.extend(self._listen())
+        self._flush()
+        while self._attempts:
+            self._listen()
+
+    def stop(self) -> None:
+        """End all jobs; those that were done in the meantime count."""
+        self._batch.clear()
+        self._handle(self.executor.cancel())
+
+    def _take(self, node: Any, dispatcher: Any) -> bool:
+        """Look at a node that is ready; tell whether it is over and done with already."""
+        name = node.task.meta.get("automagic") if node.task.meta else None
+        if name is None:
+            return self._take_ordinary(node, dispatcher)
+        task = self.session.tasks[name]
+        bad = [other.task.meta["automagic"] for other in node.bad_deps if other.task.meta]
+        if bad:
+            self._blocked(node, task, self.cause.get(bad[0], bad[0]))
+            return True
+        standing = self.session.standing(name)
+        if standing.fresh and not self.always_execute:
+            assert standing.action is not None
+            assert standing.receipt is not None
+            self.session.store.link(task, standing.action, standing.receipt)
+            node.run_status = "up-to-date"
+            self.reporter.task_up_to_date(name)
+            return True
+        problem = standing.problem or self._too_large(task)
+        if problem is not None:
+            self._failed(node, task, problem)
+            return True
+        return self._prepare(node, task, standing)
+
+    def _take_ordinary(self, node: Any, dispatcher: Any) -> bool:
+        """Run a task outside the analysis here and now, as doit does; groups only pass on how their tasks
+        ended."""
+        if node.task.has_subtask and not node.task.actions:
+            node.run_status = "failure" if node.bad_deps else "successful"
+        elif self.select_task(node, dispatcher.tasks):
+            self.process_task_result(node, self.execute_task(node.task))
+        return True
+
+    def _too_large(self, task: Task) -> str | None:
+        if task.resources.memory_mb > self.executor.memory_mb:
+            return f"it needs {task.resources.memory_mb} MB of memory, and jobs here have {self.executor.memory_mb} MB"
+        return None
+
+    def _prepare(self, node: Any, task: Task, standing: Standing) -> bool:
+        """Put the job of a task into the next batch; tell whether it failed already."""
+        assert standing.action is not None
+        self.session.store.unlink(task)
+        self.session.store.discard(standing.action)
+        try:
+            spec = self.session.spec(task, standing.action)
+            path = self.session.write_spec(spec)
+        except (UserError, OSError) as error:
+            reason = error.message if isinstance(error, UserError) else f"{error.filename}: {error.strerror}"
+            self._failed(node, task, reason)
+            return True
+        node.run_status = "run"
+        needs = task.resources
+        request = Request(spec["attempt"], path, needs.cores, needs.memory_mb, self._depth[task.name])
+        event = {"event": "submitted", "task": task.name, "action": standing.action, "attempt": spec["attempt"]}
+        self._batch.append((request, event))
+        self._attempts[spec["attempt"]] = (node, event)
+        return False
+
+    def _flush(self) -> None:
+        if self._batch:
+            self.journal.write(*(event for _, event in self._batch))
+            self.executor.submit([request for request, _ in self._batch])
+            self._batch.clear()
+
+    # --- what came of it
+
+    def _listen(self) -> list[Any]:
+        return self._handle(self.executor.wait(60.0))
+
+    def _handle(self, events: Iterable[Event]) -> list[Any]:
+        """Take note of events; return the nodes that are over."""
+        over = []
+        for event in events:
+            node, submitted = self._attempts[event.attempt]
+            task = self.session.tasks[submitted["task"]]
+            if event.kind == "started":
+                self.journal.write({**submitted, "event": "started"})
+                self.reporter.task_started(task.name)
+                continue
+            del self._attempts[event.attempt]
+            self._ended(node, task, submitted, event)
+            over.append(node)
+        return over
+
+    def _ended(self, node: Any, task: Task, submitted: dict[str, Any], event: Event) -> None:
+        state = event.end.get("state")
+        action = submitted["action"]
+        if state in ("done", None):
+            # the store is the truth: a job that died right after publishing is done as well
+            receipt, why = self.session.store.intact(action, task.outputs)
+            if receipt is not None:
+                self._done(node, task, submitted, receipt)
+                return
+            reason = event.detail or f"the job says that it is done, but {why}"
+        elif state == "cancelled":
+            self.journal.write({**submitted, "event": "cancelled"})
+            node.run_status = "failure"
+            self.reporter.running.pop(task.name, None)
+            return
+        else:
+            reason = event.end.get("reason") or "unknown"
+        self._failed(node, task, reason, submitted, event.end)
+
+    def _done(self, node: Any, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
+        self.changed = True
+        self.journal.write({**submitted, "event": "done", **measured(receipt)})
+        shutil.rmtree(self.session.folder.failure(submitted["action"]), ignore_errors=True)
+        self.session.settle(task.name, submitted["action"], receipt)
+        self.session.store.link(task, submitted["action"], receipt)
+        node.run_status = "successful"
+        self.reporter.task_done(task.name, receipt.get("wall_s") or 0.0)
+
+    def _failed(
+        self,
+        node: Any,
+        task: Task,
+        reason: str,
+        submitted: dict[str, Any] | None = None,
+        end: dict[str, Any] | None = None,
+    ) -> None:
+        self.changed = True
+        self.session.store.unlink(task)
+        event = submitted or {"task": task.name}
+        kind = "failed" if submitted else "problem"
+        self.journal.write({**event, "event": kind, "reason": reason, **measured(end or {})})
+        node.run_status = "failure"
+        self.final_result = FAILURE if self.final_result != ERROR else ERROR
+        self.reporter.task_failed(task.name, reason)
+
+    def _blocked(self, node: Any, task: Task, cause: str) -> None:
+        self.cause[task.name] = cause
+        self.session.store.unlink(task)
+        self.journal.write({"event": "blocked", "task": task.name, "cause": cause})
+        node.run_status = "failure"
+        self.reporter.task_blocked(task.name, cause)
+
+
+def measured(end: dict[str, Any]) -> dict[str, Any]:
+    """Pick what the journal keeps of a job's end."""
+    keys = ("exit_code", "wall_s", "cpu_s", "max_rss_mb", "host", "environment", "started", "ended")
+    return {key: end[key] for key in keys if end.get(key) is not None}
+
+
+def depths(tasks: dict[str, Task]) -> dict[str, float]:
+    """Return how long a chain of tasks hangs on each: the longest goes first, so that no core waits at the
+    end.
+
+    Parameters
+    ----------
+    tasks
+        By name, each after those whose outputs it reads.
+    """
+    depth = dict.fromkeys(tasks, 0.0)
+    for name in reversed(list(tasks)):
+        for before in tasks[name].upstream:
+            if before in depth:
+                depth[before] = max(depth[before], depth[name] + 1)
+    return depth

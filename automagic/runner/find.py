@@ -1,0 +1,83 @@
+"""From what a person types to an analysis and its tasks."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from automagic.errors import UserError
+from automagic.graph.identity import PROJECT
+from automagic.graph.task import Task
+
+
+def here() -> Path:
+    """Return the folder in which the person called ``./doit``, which itself moves to the project's."""
+    return Path(os.environ.get("AUTOMAGIC_CALLED_FROM") or os.getcwd())
+
+
+def analyses() -> list[str]:
+    """List the names of the analyses in ``analyses/``."""
+    return sorted(path.parent.name for path in (PROJECT / "analyses").glob("*/analysis.toml"))
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the most similar of the known words, if any is similar."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def find_analysis(name: str) -> Path:
+    """Return the folder of an analysis, given by its name or by any path to it.
+
+    Raises
+    ------
+    UserError
+        There is none; the message names the closest.
+    """
+    for folder in (PROJECT / "analyses" / name, here() / Path(name).expanduser()):
+        if (folder / "analysis.toml").is_file():
+            return folder.resolve()
+    names = analyses()
+    near = closest(name, names)
+    raise UserError(
+        f"there is no analysis {name!r}" + (f"; did you mean {near!r}?" if near else ""),
+        hint=f"Here are {', '.join(names) or 'none yet'}; a path to a folder with an analysis.toml works as well.",
+    )
+
+
+def find_tasks(words: Iterable[str], tasks: dict[str, Task], folder: Path, others: Iterable[str]) -> list[str]:
+    """Turn task names, stages, patterns and paths of products into names that doit knows.
+
+    Parameters
+    ----------
+    tasks
+        Of the analysis.
+    folder
+        The analysis folder.
+    others
+        Names of stages and of tasks outside the analysis.
+
+    Raises
+    ------
+    UserError
+        A word is none of these; the message names the closest.
+    """
+    links = {os.path.normpath(folder / o.link): task.name for task in tasks.values() for o in task.outputs}
+    known = {*tasks, *others}
+    found = []
+    for word in words:
+        if word in known or "*" in word:
+            found.append(word)
+            continue
+        places = (here() / word, folder / word, PROJECT / word)
+        paths = [links[p] for p in (os.path.normpath(place) for place in places) if p in links]
+        if not paths:
+            near = closest(word, known)
+            raise UserError(
+                f"there is no task or product {word!r}" + (f"; did you mean {near!r}?" if near else ""),
+                hint=f"./doit list --all analysis={folder.name} lists all tasks.",
+            )
+        found.append(paths[0])
+    return found

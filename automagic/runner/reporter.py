@@ -1,0 +1,192 @@
+"""What a person sees: a bar per stage on a terminal, plain lines elsewhere, and a summary that says what to
+do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import Any, TextIO
+
+from doit.reporter import ConsoleReporter
+
+from automagic.runner.estimate import Estimate, in_words
+from automagic.runner.session import Session
+
+SHOWN = 20
+"""So many failures are told one by one; the rest is counted."""
+
+
+class Reporter(ConsoleReporter):
+    """doit's reporter for the tasks of an analysis; other tasks are reported as doit does."""
+
+    desc = "a bar per stage, or plain lines, and a summary"
+
+    def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
+        super().__init__(outstream, options)
+        self.session: Session | None = None
+        self.total: Counter[str] = Counter()
+        self.count: dict[str, Counter[str]] = {}
+        self.failed: dict[str, str] = {}
+        self.blocked: dict[str, str] = {}
+        self.running: dict[str, float] = {}
+        self.estimate = Estimate(1)
+        self.began = time.monotonic()
+        self._bars: Any = None
+        self.stopped = ""
+
+    # --- called by our runner
+
+    def begin(self, session: Session, selected: set[str], estimate: Estimate) -> None:
+        """Take note of what is going to be looked at."""
+        self.session = session
+        self.estimate = estimate
+        self.total = Counter(task.stage for name, task in session.tasks.items() if name in selected)
+        for state in ("ran", "up to date", "failed", "blocked"):
+            self.count[state] = Counter()
+
+    def task_started(self, name: str) -> None:
+        """A job of this task has begun."""
+        self._show_bars()
+        self.running[name] = time.monotonic()
+        self._refresh()
+
+    def task_done(self, name: str, wall_s: float) -> None:
+        """A task has made its products."""
+        self._left(name, "ran")
+        self.estimate.add(self._stage(name), wall_s)
+        self._line(f"{name} done in {in_words(wall_s)}")
+
+    def task_up_to_date(self, name: str) -> None:
+        """There was nothing to do for a task."""
+        self._left(name, "up to date")
+
+    def task_failed(self, name: str, reason: str) -> None:
+        """A task failed."""
+        self._left(name, "failed")
+        self.failed[name] = reason
+        self._line(f"{name} FAILED: {reason}")
+
+    def task_blocked(self, name: str, cause: str) -> None:
+        """A task was not started because one before it failed."""
+        self._left(name, "blocked")
+        self.blocked[name] = cause
+
+    def end(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._refresh()
+            self._bars.stop()
+            self._bars = None
+
+    # --- in numbers
+
+    def number(self, state: str) -> int:
+        """How many tasks ended in a state."""
+        return sum(self.count[state].values())
+
+    @property
+    def left(self) -> Counter[str]:
+        """How many tasks of each stage are still to come, running ones included."""
+        return self.total - sum(self.count.values(), Counter())
+
+    def seconds_left(self) -> float | None:
+        """Estimate the time to the end."""
+        return self.estimate.remaining(self.left)
+
+    # --- on the screen
+
+    def _stage(self, name: str) -> str:
+        return name.partition(":")[0]
+
+    def _left(self, name: str, state: str) -> None:
+        self.running.pop(name, None)
+        self.count[state][self._stage(name)] += 1
+        self._refresh()
+
+    def _line(self, text: str) -> None:
+        """Write a line: progress on no terminal, only what went wrong above the bars."""
+        if self._bars is not None:
+            if "FAILED" in text:
+                self._bars.console.print(text, markup=False, highlight=False)
+            return
+        ended = sum(self.total.values()) - sum(self.left.values())
+        seconds = self.seconds_left()
+        more = f", about {in_words(seconds)} left" if seconds is not None and self.left else ""
+        self.write(f"[{ended}/{sum(self.total.values())}] {text}{more}\n")
+        self.outstream.flush()
+
+    def _show_bars(self) -> None:
+        if self._bars is not None or self.outstream is not sys.stdout or not sys.stdout.isatty():
+            return
+        from automagic.runner.bars import Bars
+
+        self._bars = Bars(self.total)
+        self._bars.start()
+
+    def _refresh(self) -> None:
+        if self._bars is not None:
+            running = Counter(self._stage(name) for name in self.running)
+            self._bars.update(self.count, running, self.seconds_left())
+
+    # --- at the end
+
+    def complete_run(self) -> None:
+        """Tell at the end what ran, what failed and why, and what to do."""
+        self.end()
+        if self.session is None:
+            super().complete_run()
+            return
+        self.write("".join(f"{line}\n" for line in self.summary()))
+        self.outstream.flush()
+
+    def summary(self) -> list[str]:
+        """Return the lines of the summary."""
+        assert self.session is not None
+        name, total = self.session.folder.name, sum(self.total.values())
+        if self.number("up to date") == total:
+            plural = "the task is" if total == 1 else f"all {total} tasks are"
+            return [f"{name}: nothing to do, {plural} up to date", *self._where()]
+        numbers = [f"{self.number('ran')} ran", f"{self.number('up to date')} were up to date"]
+        if self.failed:
+            numbers.append(f"{len(self.failed)} failed")
+        if self.blocked:
+            numbers.append(f"{len(self.blocked)} were not run because of that")
+        if sum(self.left.values()):
+            numbers.append(f"{sum(self.left.values())} remain")
+        took = in_words(time.monotonic() - self.began)
+        lines = [f"{name}: {total} tasks: {', '.join(numbers)} (in {took})"]
+        for task, reason in list(self.failed.items())[:SHOWN]:
+            lines += [f"  {task} failed: {reason}", f"    {advice(task, reason, name)}"]
+            after = [other for other, cause in self.blocked.items() if cause == task]
+            if after:
+                more = f" and {len(after) - 3} more" if len(after) > 3 else ""
+                lines.append(f"    not run because of it: {', '.join(after[:3])}{more}")
+        if len(self.failed) > SHOWN:
+            lines.append(f"  and {len(self.failed) - SHOWN} more; automagic status {name} lists them all")
+        if self.stopped:
+            lines.append(f"{self.stopped}; what is done is kept, the same command goes on from here")
+        return [*lines, *self._where()]
+
+    def _where(self) -> list[str]:
+        import os
+
+        assert self.session is not None
+        report = self.session.folder.root / "results" / "report.html"
+        return [f"results: {os.path.relpath(report)}"] if report.exists() else []
+
+
+def advice(task: str, reason: str, analysis: str) -> str:
+    """Say what to do about a failure."""
+    said = reason.lower()
+    if "disk is full" in said:
+        return "make room on that disk, then run the same command again"
+    if "card key" in said:
+        return f"correct the key under [cards.{task.partition(':')[0]}] in analysis.toml"
+    if any(words in said for words in ("whole root file", "whole fits file", "cannot be read", "is missing")):
+        return "bring the file back, or leave its run out (data.exclude in analysis.toml), and run again"
+    if "memory" in said:
+        return "give it more memory (local.memory_mb in site.toml), or run fewer at once (-n 1)"
+    if "monte carlo" in said or "site.toml" in said or "analysis.toml" in said:
+        return "change that, and run again"
+    return f"see  automagic log {analysis} {task}"

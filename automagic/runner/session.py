@@ -1,0 +1,335 @@
+"""One analysis in one process: which tasks are done, why others are not, and the job of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automagic.bookkeeping import Folder, HashCache, Store
+from automagic.bookkeeping.store import Receipt, read_receipt
+from automagic.cards import read_text
+from automagic.errors import UserError
+from automagic.graph.identity import PROJECT, action, engine_digest
+from automagic.graph.task import Input, Task
+from automagic.job.spec import signature
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a task stands.
+
+    Attributes
+    ----------
+    action
+        Its identity; `None` while something that it reads is not there.
+    receipt
+        The receipt of the done action, if all its products are intact; the task is up to date then.
+    reason
+        Why it is not up to date, in words.
+    problem
+        Set where it cannot run at all.
+    waits
+        Set where a task before it has to run first.
+    """
+
+    action: str | None = None
+    receipt: Receipt | None = None
+    reason: str = ""
+    problem: str | None = None
+    waits: str | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.receipt is not None
+
+
+@dataclass(frozen=True)
+class File:
+    """An input as it is on disk."""
+
+    input: Input
+    path: Path
+    sha256: str
+
+
+class Session:
+    """An analysis with its tasks, its store and its engines.
+
+    Parameters
+    ----------
+    root
+        The analysis folder.
+    tasks
+        By name, each after those whose outputs it reads.
+    marssys
+        Folder of each engine's programs, by engine.
+    overrides
+        ``[cards.…]`` of the analysis.
+    local
+        Cores and memory (MB) for jobs; `None` for what the machine has.
+    extras
+        ``runs``, ``mc_sets`` and ``notes`` for the catalog, as plain data.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        tasks: Mapping[str, Task],
+        marssys: Mapping[str, Path],
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        local: tuple[int | None, int | None] = (None, None),
+        extras: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = Folder(root)
+        self.tasks = dict(tasks)
+        self.marssys = dict(marssys)
+        self.overrides = overrides or {}
+        self.local = local
+        self.extras = dict(extras or {})
+        self.hashes = HashCache(self.folder.hashes, root)
+        self.store = Store(self.folder, self.hashes)
+        self._digests: dict[str, str] = {}
+        self._fresh: dict[str, Standing] = {}
+
+    # --- engines
+
+    def engine_digest(self, engine: str) -> str:
+        """Return the digest of an engine, once a process."""
+        if engine not in self._digests:
+            if engine == "science":
+                folders = [PROJECT / "automagic" / "science"]
+            else:
+                folders = [self.programs(engine)]
+            self._digests[engine] = engine_digest(folders, self.hashes.sha256, python=engine != "mars")
+        return self._digests[engine]
+
+    def programs(self, engine: str) -> Path:
+        """Return the folder of an engine's programs.
+
+        Raises
+        ------
+        UserError
+            It is not there.
+        """
+        folder = self.marssys.get(engine, PROJECT / "openmars" if engine == "openmars" else None)
+        if folder is None or not folder.is_dir():
+            raise UserError(
+                f"the programs of engine {engine!r} are not there: {folder or 'no folder is named'}",
+                hint=f"Name their folder in site.toml: [engines.{engine}] marssys = '/path'.",
+            )
+        return folder
+
+    def command(self, task: Task) -> list[str]:
+        """Return the program of a task and its words."""
+        if task.engine == "science":
+            return [sys.executable, "-m", "automagic.science", task.executable, *task.arguments]
+        return [str(self.programs(task.engine) / task.executable), *task.arguments]
+
+    def variables(self, task: Task) -> dict[str, str]:
+        """Return the environment of a task's program: closed, and the same everywhere."""
+        here = str(Path(sys.executable).parent)
+        variables = {
+            "PATH": os.pathsep.join([here, "/usr/local/bin", "/usr/bin", "/bin"]),
+            "TZ": "UTC",
+            "LANG": "C",
+            "LC_ALL": "C",
+            "PYTHONHASHSEED": "0",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUTF8": "1",
+            "SOURCE_DATE_EPOCH": "0",
+            "ROOTENV_NO_HOME": "1",
+            "MPLBACKEND": "agg",
+            "TERM": "dumb",
+        }
+        for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR"):
+            variables[f"{name}_NUM_THREADS"] = "1"
+        if task.engine != "science":
+            variables["MARSSYS"] = str(self.programs(task.engine))
+            variables["OPENMARS_PYTHON"] = sys.executable
+        if task.engine == "mars":
+            for name in ("ROOTSYS", "LD_LIBRARY_PATH"):
+                if name in os.environ:
+                    variables[name] = os.environ[name]
+            if "ROOTSYS" in variables:
+                variables["PATH"] = f"{variables['ROOTSYS']}/bin{os.pathsep}{variables['PATH']}"
+        return variables
+
+    # --- what is up to date
+
+    def standing(self, name: str) -> Standing:
+        """Tell how a task stands now. What was found up to date is not looked at again in this process."""
+        if name in self._fresh:
+            return self._fresh[name]
+        task = self.tasks[name]
+        if task.problem is not None:
+            return Standing(problem=task.problem)
+        for upstream in task.upstream:
+            before = self.standing(upstream)
+            if before.problem is not None or not before.fresh:
+                return Standing(reason=f"it waits for {upstream}", waits=upstream)
+        try:
+            files = self.files(task)
+        except UserError as error:
+            return Standing(problem=error.message)
+        identity = self._action(task, files)
+        receipt, reason = self.store.intact(identity, task.outputs)
+        standing = Standing(identity, receipt, reason)
+        if standing.fresh:
+            self._fresh[name] = standing
+        return standing
+
+    def _action(self, task: Task, files: list[File]) -> str:
+        hashed = [(file.input.role, file.input.name, file.sha256) for file in files]
+        return action(task, self.engine_digest(task.engine), hashed)
+
+    def settle(self, name: str, identity: str, receipt: Receipt) -> None:
+        """Take note that a task is done."""
+        self.store.remember(identity, receipt)
+        self._fresh[name] = Standing(identity, receipt)
+
+    def files(self, task: Task) -> list[File]:
+        """Return the input files of a task whose upstream tasks are all done.
+
+        An optional output that the task before did not make is left out.
+
+        Raises
+        ------
+        UserError
+            A file in storage is missing or cannot be read.
+        """
+        found = []
+        for each in task.inputs:
+            if each.task is not None:
+                file = self._product(task, each)
+                if file is not None:
+                    found.append(file)
+                continue
+            path = Path(each.path or "")
+            try:
+                found.append(File(each, path, self.hashes.sha256(path)))
+            except OSError as error:
+                raise UserError(f"{path} cannot be read: {error.strerror}") from None
+        return found
+
+    def _product(self, task: Task, each: Input) -> File | None:
+        assert each.task is not None
+        standing = self._fresh[each.task]
+        assert standing.action is not None
+        assert standing.receipt is not None
+        products = {product["name"]: product for product in standing.receipt["outputs"]}
+        names = (each.name, f"{each.role}/{each.name}")
+        for name in names:
+            if name in products:
+                path = self.folder.action(standing.action) / name
+                return File(each, path, products[name]["sha256"])
+        promised = [o for o in self.tasks[each.task].outputs if o.name in (each.name, f"{each.role}/{each.name}")]
+        if promised and promised[0].optional:
+            return None
+        raise UserError(f"{task.name} reads {each.name}, which {each.task} does not make")
+
+    # --- jobs
+
+    def spec(self, task: Task, identity: str) -> dict[str, Any]:
+        """Return the job spec of a task."""
+        attempt = f"{identity[:16]}-{uuid.uuid4().hex[:8]}"
+        work = self.folder.work.resolve()
+        inputs = []
+        for file in self.files(task):
+            seen = signature(file.path)
+            inputs.append(
+                {
+                    **dataclasses.asdict(file.input),
+                    "path": str(file.path.resolve()),
+                    "sha256": file.sha256,
+                    "size": seen[0],
+                    "signature": seen,
+                }
+            )
+        return {
+            "task": task.name,
+            "action": identity,
+            "attempt": attempt,
+            "program": task.program,
+            "engine": task.engine,
+            "engine_digest": self.engine_digest(task.engine),
+            "environment": "host",
+            "command": self.command(task),
+            "card": task.card,
+            "overrides": self.overridden(task),
+            "inputs": inputs,
+            "outputs": [dataclasses.asdict(output) for output in task.outputs],
+            "resources": dataclasses.asdict(task.resources),
+            "exit_codes": {str(code): text for code, text in task.exit_codes.items()},
+            "tolerated": sorted(task.tolerated),
+            "variables": self.variables(task),
+            "scratch": str(work / attempt),
+            "store": str(self.folder.action(identity).resolve()),
+            "failed": str(self.folder.failure(identity).resolve()),
+        }
+
+    def write_spec(self, spec: Mapping[str, Any]) -> Path:
+        """Write a job spec where the executor finds it."""
+        self.folder.work.mkdir(parents=True, exist_ok=True)
+        path = self.folder.work / f"{spec['attempt']}.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        return path
+
+    def overridden(self, task: Task) -> list[str]:
+        """List the keys of a task's card that the person set, without a variant like ``M1.`` before them."""
+        if not task.card:
+            return []
+        card = read_text(task.card)
+        keys = []
+        for key in self.overrides.get(task.program, {}):
+            keys += [form for form in (key, key.partition(".")[2]) if form in card][:1]
+        return sorted(set(keys))
+
+    # --- for the catalog
+
+    def describe(self, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the analysis asks for and how each task stands, as plain data (graph.json)."""
+        engines = sorted({task.engine for task in self.tasks.values()})
+        return {
+            "engine": self.extras.get("engine"),
+            "notes": self.extras.get("notes", []),
+            "runs": self.extras.get("runs", []),
+            "mc_sets": self.extras.get("mc_sets", []),
+            "digests": {engine: self.engine_digest(engine) for engine in engines},
+            "tasks": [self._describe(task, failed, blocked) for task in self.tasks.values()],
+        }
+
+    def _describe(self, task: Task, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
+        standing = self.standing(task.name)
+        state, reason = "pending", None
+        if standing.fresh:
+            state = "done"
+        elif task.name in failed:
+            state, reason = "failed", failed[task.name]
+        elif task.name in blocked:
+            state, reason = "blocked", f"{blocked[task.name]} failed"
+        elif standing.problem:
+            state, reason = "failed", standing.problem
+        elif standing.action and (receipt := read_receipt(self.folder.failure(standing.action))):
+            state, reason = "failed", receipt.get("reason")
+        return {
+            **dataclasses.asdict(task),
+            "tolerated": sorted(task.tolerated),
+            "exit_codes": {str(code): text for code, text in task.exit_codes.items()},
+            "inputs": [self._describe_input(each) for each in task.inputs],
+            "action": standing.action,
+            "state": state,
+            "reason": reason,
+        }
+
+    def _describe_input(self, each: Input) -> dict[str, Any]:
+        known = self.hashes.recall(Path(each.path)) if each.path else None
+        size, digest = known or (None, None)
+        return {**dataclasses.asdict(each), "size": size, "sha256": digest}
