@@ -161,7 +161,7 @@ def _mc_basic(container: str, truth: McTruth) -> dict[str, np.ndarray]:
     }
 
 
-def _mc_columns(events: Events, truth: McTruth, pedestal_rms: np.ndarray) -> dict[str, Column]:
+def _mc_columns(events: Events, truth: McTruth, pedestals: tuple[np.ndarray, np.ndarray]) -> dict[str, Column]:
     """Truth, pointing and pedestals of MC events, which carry all three with each event."""
     n = len(events)
     zero, missing = np.zeros(n), np.zeros(n, np.float32)
@@ -177,25 +177,32 @@ def _mc_columns(events: Events, truth: McTruth, pedestal_rms: np.ndarray) -> dic
     }
     columns |= {f"MPointingPos.{name}": zero for name in ("fRa", "fHa", "fDec")}
     columns |= {f"MPointingPos.fDev{name}": zero for name in ("Zd", "Az", "Ha", "Dec")}
-    return columns | pedestal_columns(n, pedestal_rms)
+    return columns | pedestal_columns(n, *pedestals)
 
 
-def pedestal_columns(n: int, rms: np.ndarray) -> dict[str, Column]:
-    """Mean (zero) and rms of the pedestals, the same for all `n` entries; `rms` [1039] in photo-electrons."""
-    wide = np.zeros(headers.N_CHANNELS, np.float32)
-    mean = np.broadcast_to(wide, (n, len(wide)))
-    wide = wide.copy()
-    wide[: len(rms)] = rms
+def pedestal_columns(n: int, mean: np.ndarray, rms: np.ndarray) -> dict[str, Column]:
+    """Pedestals, the same for all `n` entries.
+
+    Parameters
+    ----------
+    n
+        Entries.
+    mean, rms
+        Of each pixel without light after the extraction of the signal, photo-electrons, [1039]. The mean is that
+        of ``FromExtractor``, which looks for the largest sum; the other two kinds have none.
+    """
     columns: dict[str, Column] = {}
     for kind in PEDESTAL_KINDS:
-        columns[f"MPedPhot{kind}.fArray.fMean"] = mean
-        columns[f"MPedPhot{kind}.fArray.fRms"] = np.broadcast_to(wide, (n, len(wide)))
+        for name, values in (("fMean", mean if kind == "FromExtractor" else 0 * mean), ("fRms", rms)):
+            wide = np.zeros(headers.N_CHANNELS, np.float32)
+            wide[: len(values)] = values
+            columns[f"MPedPhot{kind}.fArray.{name}"] = np.broadcast_to(wide, (n, len(wide)))
     return columns
 
 
-def pedestal_tree(day: int, seconds: np.ndarray, rms: np.ndarray) -> dict[str, Column]:
-    """The tree ``Pedestals`` of data: mean and rms at some times; `rms` [1039] in photo-electrons."""
-    return pedestal_columns(len(seconds), rms) | to_mtime("MTimePedestals", day, seconds)
+def pedestal_tree(day: int, seconds: np.ndarray, mean: np.ndarray, rms: np.ndarray) -> dict[str, Column]:
+    """The tree ``Pedestals`` of data: `pedestal_columns` at some times."""
+    return pedestal_columns(len(seconds), mean, rms) | to_mtime("MTimePedestals", day, seconds)
 
 
 class CalibratedWriter:
@@ -207,13 +214,13 @@ class CalibratedWriter:
         The file.
     info
         Its header.
-    pedestal_rms
-        Noise of each pixel, photo-electrons, [1039].
+    pedestal_mean, pedestal_rms
+        Of each pixel without light, photo-electrons, [1039]; see `pedestal_columns`.
     """
 
-    def __init__(self, path: str | Path, info: RunInfo, pedestal_rms: np.ndarray) -> None:
+    def __init__(self, path: str | Path, info: RunInfo, pedestal_mean: np.ndarray, pedestal_rms: np.ndarray) -> None:
         self.info = info
-        self.pedestal_rms = np.asarray(pedestal_rms, np.float32)
+        self.pedestals = np.asarray(pedestal_mean, np.float32), np.asarray(pedestal_rms, np.float32)
         self.n_events = 0
         self._out = RootWriter(path)
 
@@ -229,7 +236,7 @@ class CalibratedWriter:
             return
         columns = _event_columns(self.info.day, events)
         if truth is not None:
-            columns |= _mc_columns(events, truth, self.pedestal_rms)
+            columns |= _mc_columns(events, truth, self.pedestals)
         self._out.extend("Events", columns)
         self.n_events += len(events)
 
@@ -266,6 +273,7 @@ def write_calibrated(
     path: str | Path,
     info: RunInfo,
     events: Events,
+    pedestal_mean: np.ndarray,
     pedestal_rms: np.ndarray,
     reports: Mapping[str, Mapping[str, Column]] | None = None,
     truth: McTruth | None = None,
@@ -273,6 +281,6 @@ def write_calibrated(
     showers: McTruth | None = None,
 ) -> None:
     """Write a calibrated file at once; see `CalibratedWriter`."""
-    with CalibratedWriter(path, info, pedestal_rms) as out:
+    with CalibratedWriter(path, info, pedestal_mean, pedestal_rms) as out:
         out.add(events, truth)
         out.finish(reports, mc, showers)

@@ -207,9 +207,7 @@ def drive_tree(
     }
 
 
-def trigger_trees(
-    day: int, seconds: np.ndarray, l3_rate_hz: np.ndarray, trigger: str
-) -> dict[str, dict[str, Column]]:
+def trigger_trees(day: int, seconds: np.ndarray, l3_rate_hz: np.ndarray, trigger: str) -> dict[str, dict[str, Column]]:
     """The trees ``Trigger`` and ``L3T``: prescaling, rates and the name of the table.
 
     Parameters

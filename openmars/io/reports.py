@@ -50,9 +50,7 @@ def _column(value: float, n: int) -> np.ndarray:
 def laser_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray) -> dict[str, Column]:
     """The tree ``Laser``: transmissions from 3, 6, 9 and 12 km to the ground; the fit's inner values are zero."""
     n = len(seconds)
-    tree: dict[str, Column] = {
-        f"MReportLaser.{name}": np.zeros(n, np.float32) for name in _LASER_ZERO.split()
-    }
+    tree: dict[str, Column] = {f"MReportLaser.{name}": np.zeros(n, np.float32) for name in _LASER_ZERO.split()}
     for height, share in ((3, 0.6), (6, 0.9), (9, 1.0), (12, 1.0)):
         tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n)
     tree |= {
@@ -82,9 +80,7 @@ def pyrometer_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]
     }
 
 
-def starguider_tree(
-    day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray
-) -> dict[str, Column]:
+def starguider_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray) -> dict[str, Column]:
     """The tree ``Starguider``: no mispointing is simulated, so deviations (arcmin) are zero."""
     n = len(seconds)
     return {

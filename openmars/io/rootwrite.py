@@ -77,9 +77,7 @@ def _describe(name: str, column: Column) -> list[_Branch]:
         title = f"{name}[{counter}]"
         return [
             _Branch(counter, "TLeafI", f"{counter}/I", counter, "i4", (), is_counter=True),
-            _Branch(
-                name, leaf, f"{title}/{letter}", title, column.content.dtype.str[1:], (), counter=counter
-            ),
+            _Branch(name, leaf, f"{title}/{letter}", title, column.content.dtype.str[1:], (), counter=counter),
         ]
     if column.dtype.kind == "U":
         return [_Branch(name, "TLeafC", f"{name}/C", name, "str", ())]
@@ -128,10 +126,14 @@ class RootWriter:
         return self
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
+        if kind is not None:
             self.discard()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Give up: nothing is left on disk."""
@@ -191,9 +193,7 @@ class RootWriter:
         last = int(table[-1])
         table[-1] = 0
         full = raw + struct.pack(">i", len(table)) + table.astype(">i4").tobytes()
-        self._record(
-            tree, branch, rf.compress(full, self._level), len(full), len(table) - 1, len(table), last
-        )
+        self._record(tree, branch, rf.compress(full, self._level), len(full), len(table) - 1, len(table), last)
 
     def _key_length(self, tree: str, branch: _Branch) -> int:
         return len(rf.key("TBasket", branch.name, tree, 0, 0, 0, 0)) + rf.BASKET_HEADER.size
@@ -230,9 +230,7 @@ class RootWriter:
 
     def text(self, name: str, value: str) -> None:
         """Store a text as a ``TObjString`` under a name."""
-        self._object(
-            "TObjString", name, "Collectable string class", rf.counted(1, rf.tobject() + rf.text(value))
-        )
+        self._object("TObjString", name, "Collectable string class", rf.counted(1, rf.tobject() + rf.text(value)))
 
     def _object(self, class_name: str, name: str, title: str, body: bytes) -> None:
         head = rf.key(class_name, name, title, len(body), len(body), self._place, rf.BEGIN)
@@ -258,9 +256,7 @@ class RootWriter:
         keys_size = len(head) + len(listing)
         info_at = self._place
         empty = rf.counted(5, rf.tobject() + rf.text("") + struct.pack(">i", 0))
-        head = rf.key(
-            "TList", "StreamerInfo", "Doubly linked list", len(empty), len(empty), info_at, rf.BEGIN
-        )
+        head = rf.key("TList", "StreamerInfo", "Doubly linked list", len(empty), len(empty), info_at, rf.BEGIN)
         self._write(head, empty)
         info_size = len(head) + len(empty)
         free_at, free_head = self._place, rf.key("TFile", FILE_NAME, "", 10, 10, self._place, rf.BEGIN)
@@ -273,9 +269,7 @@ class RootWriter:
         directory = self._directory(keys_at, keys_size)
         self._file.seek(0)
         self._file.write(header.ljust(rf.BEGIN, b"\0"))
-        self._file.write(
-            rf.key("TFile", FILE_NAME, "", len(directory), len(directory), rf.BEGIN, 0) + directory
-        )
+        self._file.write(rf.key("TFile", FILE_NAME, "", len(directory), len(directory), rf.BEGIN, 0) + directory)
         self._file.close()
         os.replace(self._temporary, self.path)
 
@@ -284,9 +278,7 @@ def _jagged_payload(branch: _Branch, column: Column) -> tuple[bytes, np.ndarray]
     """Bytes and offsets (in bytes, one more than entries) of entries of different lengths."""
     if isinstance(column, Jagged):
         item = np.dtype(branch.kind).itemsize
-        return column.content.astype(">" + branch.kind).tobytes(), item * np.append(
-            0, np.cumsum(column.counts)
-        )
+        return column.content.astype(">" + branch.kind).tobytes(), item * np.append(0, np.cumsum(column.counts))
     pieces = [rf.text(str(value)) for value in column]
     branch.longest = max([branch.longest, *map(len, pieces)])
     return b"".join(pieces), np.append(0, np.cumsum([len(p) for p in pieces]))

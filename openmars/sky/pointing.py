@@ -34,7 +34,7 @@ DELTA_TT_S = 69.2
 @lru_cache(maxsize=1)
 def _earth_orientation() -> tuple[Floats, Floats]:
     """MJD and UT1-UTC (s) of the IERS series C04 that comes with astropy."""
-    import astropy_iers_data
+    import astropy_iers_data  # type: ignore[import-untyped]
 
     mjd, difference = [], []
     with open(Path(astropy_iers_data.IERS_B_FILE)) as lines:
@@ -48,7 +48,7 @@ def _earth_orientation() -> tuple[Floats, Floats]:
 @lru_cache(maxsize=64)
 def _day(day: int) -> tuple[Floats, Floats, float]:
     """At noon of a day: ICRS → intermediate system (matrix), velocity of the Earth in c, UT1-UTC in s."""
-    import erfa
+    import erfa  # type: ignore[import-untyped]
 
     middle = DELTA_TT_S / 86400.0 + 0.5
     matrix = erfa.c2i06a(DJ_MJD + day, middle)
@@ -102,9 +102,7 @@ def radec_to_altaz(ra: ArrayLike, dec: ArrayLike, mjd: ArrayLike) -> tuple[Float
     -------
     zenith distance, azimuth (0 … 360).
     """
-    ra, dec, times = np.broadcast_arrays(
-        np.asarray(ra, float), np.asarray(dec, float), np.asarray(mjd, float)
-    )
+    ra, dec, times = np.broadcast_arrays(np.asarray(ra, float), np.asarray(dec, float), np.asarray(mjd, float))
     shape, times = times.shape, times.ravel()
     stars = _unit(ra.ravel(), dec.ravel())
     zenith, azimuth = np.empty(len(times)), np.empty(len(times))
@@ -140,9 +138,7 @@ def altaz_to_radec(zd: ArrayLike, az: ArrayLike, mjd: ArrayLike) -> tuple[Floats
     return ra.reshape(shape), dec.reshape(shape)
 
 
-def camera_to_altaz(
-    x_deg: ArrayLike, y_deg: ArrayLike, zd: ArrayLike, az: ArrayLike
-) -> tuple[Floats, Floats]:
+def camera_to_altaz(x_deg: ArrayLike, y_deg: ArrayLike, zd: ArrayLike, az: ArrayLike) -> tuple[Floats, Floats]:
     """Zenith distance and azimuth of points of the camera.
 
     Parameters
@@ -181,18 +177,14 @@ def separation(lon_1: ArrayLike, lat_1: ArrayLike, lon_2: ArrayLike, lat_2: Arra
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
 
 
-def sky_offset(
-    ra: float, dec: float, distance: ArrayLike, position_angle: ArrayLike
-) -> tuple[Floats, Floats]:
+def sky_offset(ra: float, dec: float, distance: ArrayLike, position_angle: ArrayLike) -> tuple[Floats, Floats]:
     """Position at a distance from another, at a position angle from north through east."""
     distance, angle = np.radians(distance), np.radians(position_angle)
     up, east = np.sin(distance) * np.cos(angle), np.sin(distance) * np.sin(angle)
     tilt, forward = np.radians(dec), np.cos(distance)
     across = np.cos(tilt) * forward - np.sin(tilt) * up
     longitude = (ra + np.degrees(np.arctan2(east, across))) % 360.0
-    return longitude, np.degrees(
-        np.arctan2(np.sin(tilt) * forward + np.cos(tilt) * up, np.hypot(across, east))
-    )
+    return longitude, np.degrees(np.arctan2(np.sin(tilt) * forward + np.cos(tilt) * up, np.hypot(across, east)))
 
 
 def wobble_pointing(ra: float, dec: float, offset: float, angle: float) -> tuple[float, float]:

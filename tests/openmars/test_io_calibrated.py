@@ -53,7 +53,7 @@ def toy_reports():
         "Pyrometer": reports.pyrometer_tree(DAY, nodes, sky),
         "Starguider": reports.starguider_tree(DAY, nodes, sky, zd, az),
         "Weather": reports.weather_tree(DAY, nodes),
-        "Pedestals": calibrated.pedestal_tree(DAY, nodes[:3], RMS),
+        "Pedestals": calibrated.pedestal_tree(DAY, nodes[:3], 2 * RMS, RMS),
     }
 
 
@@ -62,7 +62,7 @@ def data_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "20131005_M1_05029747.001_Y_CrabNebula-W0.40+035.root"
     info = headers.RunInfo(5029747, 1, 1, False, "CrabNebula", 83.6331, 22.0145, day=DAY)
     events = toy_events(60, np.where(np.arange(60) % 10 == 5, 8, 128))
-    calibrated.write_calibrated(path, info, events, RMS, reports=toy_reports())
+    calibrated.write_calibrated(path, info, events, 2 * RMS, RMS, reports=toy_reports())
     return path, events
 
 
@@ -72,7 +72,7 @@ def mc_file(tmp_path_factory):
     info = headers.RunInfo(1001, 0, 2, True, "", 0, 0, day=DAY)
     mc = headers.McInfo(500, -1.6, 10, 3e4, 350, 5, 35, 0, 360, (0.4, 0.4))
     events, truth = toy_events(40, 1), toy_truth(40)
-    calibrated.write_calibrated(path, info, events, RMS, truth=truth, mc=mc, showers=toy_truth(500))
+    calibrated.write_calibrated(path, info, events, 2 * RMS, RMS, truth=truth, mc=mc, showers=toy_truth(500))
     return path, events, truth
 
 
@@ -136,7 +136,7 @@ def test_mc_angles_and_cores_turn_back():
 def test_same_content_same_bytes(mc_file, data_file, tmp_path):
     path, events = data_file
     info = headers.RunInfo(5029747, 1, 1, False, "CrabNebula", 83.6331, 22.0145, day=DAY)
-    calibrated.write_calibrated(tmp_path / "b.root", info, events, RMS, reports=toy_reports())
+    calibrated.write_calibrated(tmp_path / "b.root", info, events, 2 * RMS, RMS, reports=toy_reports())
     assert path.read_bytes() == (tmp_path / "b.root").read_bytes()
 
 
