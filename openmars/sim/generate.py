@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from openmars.sim import kernel
 from openmars.sim.atmosphere import air
 from openmars.sim.expect import expected
+from openmars.sim.light import scatter
 from openmars.sim.shower import angles
 from openmars.sim.telescope import POSITIONS_M, noise_rms, pedestal_table, pixels
 from openmars.sim.trigger import trigger
@@ -191,6 +192,7 @@ def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | 
 
 def _setup(conditions: Conditions) -> kernel.Setup:
     """Constants and tables for the compiled code."""
+    spread, star = scatter()
     return kernel.Setup(
         air=air(),
         light=angles().light,
@@ -199,6 +201,8 @@ def _setup(conditions: Conditions) -> kernel.Setup:
         tels=POSITIONS_M,
         pedestal=pedestal_table(conditions.nsb_level),
         noise=noise_rms(conditions.nsb_level),
+        spread=spread,
+        star=star,
         psf=math.radians(conditions.psf_deg) / 1.75,
         efficiency=LIGHT_YIELD * conditions.transmission * conditions.light_yield,
         expected=expected(),

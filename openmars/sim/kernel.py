@@ -20,7 +20,7 @@ from openmars.sim.rng import seed_stream, uniform
 from openmars.sim.telescope import Pixels, empty_camera, expose, fill_frame
 from openmars.sim.trigger import Trigger, fires
 
-LEAST_PE = 8.0
+LEAST_PE = 10.0
 """A telescope in which fewer photo-electrons are expected is taken not to trigger."""
 
 WORTH_PE = 5.0
@@ -40,6 +40,8 @@ class Setup(NamedTuple):
     tels: NDArray[np.float64]
     pedestal: NDArray[np.float64]  # quantiles of an empty pixel's charge
     noise: float  # rms of an extraction window, photo-electrons
+    spread: NDArray[np.float32]  # [8192, 2] see `openmars.sim.light.scatter`
+    star: NDArray[np.float32]  # [8192, 2]
     psf: float  # sigma of the core of the point-spread function, rad
     efficiency: float  # factor on the light
     expected: NDArray[np.float64]  # light of mean showers, see `openmars.sim.expect`
@@ -111,7 +113,9 @@ def cores(seed, zd, az, impact_max, x, y, r):  # type: ignore[no-untyped-def]  #
 def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size):  # type: ignore[no-untyped-def]  # compiled
     """Draw the photo-electrons; if both telescopes trigger fill the cameras. Says whether they did."""
     number, each, middle = np.zeros(2, np.int64), np.ones(2), np.zeros(2)
-    for k in range(2):
+    for order in range(2):
+        # the fainter one first
+        k = order if mu0 <= mu1 else 1 - order
         mean = mu0 if k == 0 else mu1
         if mean > MAX_PE:
             each[k] = mean / MAX_PE
@@ -168,11 +172,11 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
         b = expected_light(setup.expected, tels[1], row, setup.efficiency)
         if min(a, b) < WORTH_PE:
             continue
+        fill_frame(frame, pzd[number], paz[number])
         seed_stream(state, seed, SHOWER, number)
-        n_seg, mu0, mu1, hit, xmax = add_gamma(state, setup, row, 0.7, room, 0)
+        n_seg, mu0, mu1, hit, xmax = add_gamma(state, setup, frame, row, 0.7, room, 0)
         if min(mu0, mu1) < LEAST_PE:
             continue
-        fill_frame(frame, pzd[number], paz[number])
         if observe(state, setup, room, n_seg, 0, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
             b0, b1 = distance(tels[0], x, y, dx, dy, dz), distance(tels[1], x, y, dx, dy, dz)
             height = lookup(setup.air.height, hit * -dz)
@@ -251,7 +255,7 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
         n_gamma, n_mu, mu0, mu1, hit = proton(state, setup, frame, row, room)
         if min(mu0, mu1) < WORTH_PE:
             continue
-        n_seg, mu0, mu1, xmax = _gammas_of(state, setup, room, n_gamma)
+        n_seg, mu0, mu1, xmax = _gammas_of(state, setup, frame, room, n_gamma)
         for j in range(n_mu):
             mu0 += room.muons[j, 9]
             mu1 += room.muons[j, 10]
@@ -273,13 +277,13 @@ def worth(setup, energy, off, r):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def _gammas_of(state, setup, room, n_gamma):  # type: ignore[no-untyped-def]  # compiled
+def _gammas_of(state, setup, frame, room, n_gamma):  # type: ignore[no-untyped-def]  # compiled
     """Showers of all gammas that a proton made: segments, light, slant depth of the brightest one's maximum."""
     n_seg, mu0, mu1, xmax, brightest = 0, 0.0, 0.0, 0.0, 0.0
     for j in range(n_gamma):
         row = room.gammas[j]
         step = 0.7 if row[8] > 50.0 else 1.2
-        n_seg, a, b, _, maximum = add_gamma(state, setup, row, step, room, n_seg)
+        n_seg, a, b, _, maximum = add_gamma(state, setup, frame, row, step, room, n_seg)
         mu0 += a
         mu1 += b
         if row[8] > brightest:
@@ -303,11 +307,13 @@ def mean_light(setup, room, seed, energy, zd, impact, showers):  # type: ignore[
     state = np.zeros(1, np.uint64)
     out = np.empty((showers, impact.size))
     row = np.empty(11)
+    frame = np.empty((3, 3))
+    fill_frame(frame, zd, 0.0)
     dx, dz = -math.sin(zd), -math.cos(zd)
     for i in range(showers):
         for j in range(impact.size):
             seed_stream(state, seed, SHOWER, i)
             x, y = setup.tels[0, 0], setup.tels[0, 1] + impact[j]
             _start(row, setup.air, x, y, dx, 0.0, dz, energy)
-            _, out[i, j], _, _, _ = add_gamma(state, setup, row, 0.7, room, 0)
+            _, out[i, j], _, _, _ = add_gamma(state, setup, frame, row, 0.7, room, 0)
     return out

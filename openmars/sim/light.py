@@ -9,8 +9,11 @@ and the time of arrival. Muons are drawn photon by photon from the geometry of t
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from openmars.sim.atmosphere import (
     LIGHT_M_PER_NS,
@@ -22,7 +25,7 @@ from openmars.sim.atmosphere import (
     lookup,
     transmission,
 )
-from openmars.sim.rng import exponential, normal_pair, poisson, uniform
+from openmars.sim.rng import pick, poisson, uniform
 from openmars.sim.shower import photon_angle, profile
 from openmars.sim.telescope import FOCUS_M, MIRROR_M2, MIRROR_RADIUS_M, MM_PER_RAD, pixel_at
 
@@ -35,6 +38,12 @@ MUON_FIELDS = 11
 
 SPREAD = 0.52
 """Mean distance of the emitting electrons from the axis at age 1, g/cm² (about 13 m at 10 km height)."""
+
+CAMERA_COS = math.cos(math.radians(2.1))
+TRIGGER_COS = math.cos(math.radians(1.6))
+"""Light from farther off the pointing does not reach the camera, or its trigger region."""
+
+POINTS = 8192
 
 MAX_PE = 20_000
 """Above so many photo-electrons in a camera each drawn one stands for several."""
@@ -63,12 +72,12 @@ def tilt(dx, dy, dz, angle, phi):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def add_gamma(state, setup, start, step, room, n_seg):  # type: ignore[no-untyped-def]  # compiled
+def add_gamma(state, setup, frame, start, step, room, n_seg):  # type: ignore[no-untyped-def]  # compiled
     """Add the electromagnetic shower of one gamma to the segments.
 
     `start` holds x y z (m), direction, time (ns), vertical depth (g/cm²) and energy (GeV) of the gamma; `step` is
     the length of segments in radiation lengths. Gives the number of segments, the photo-electrons added in M1
-    and M2, and slant depths (g/cm²) of the first interaction and the maximum.
+    and M2 from where the trigger looks, and slant depths (g/cm²) of the first interaction and the maximum.
     """
     air, tels, seg = setup.air, setup.tels, room.seg
     x0, y0, z0, dx, dy, dz = start[0], start[1], start[2], start[3], start[4], start[5]
@@ -95,21 +104,23 @@ def add_gamma(state, setup, start, step, room, n_seg):  # type: ignore[no-untype
         length = step * RADIATION_LENGTH / rho
         base = count[i] * length * air.yield_per_m * 0.5 * MIRROR_M2 * setup.efficiency
         cone = math.sqrt(2.0 * lookup(air.refraction, depth))
-        mu0, mu1 = 0.0, 0.0
+        mu0, mu1, sees0, sees1 = 0.0, 0.0, 0.0, 0.0
         for k in range(2):
             vx, vy, vz = tels[k, 0] - px, tels[k, 1] - py, tels[k, 2] - z
             d2 = vx * vx + vy * vy + vz * vz
             d = math.sqrt(d2)
             c = (vx * dx + vy * dy + vz * dz) / d
-            if c < 0.9:
+            off = -(vx * frame[2, 0] + vy * frame[2, 1] + vz * frame[2, 2]) / d
+            if c < 0.9 or off < CAMERA_COS:
                 continue
             theta = math.sqrt(2.0 * (1.0 - c) + 1e-12)
             g = photon_angle(setup.light, age[i], depth, theta / cone)
             mu = base * g / d2 * transmission(air, depth, max(-vz / d, 0.1))
+            sees = mu if off > TRIGGER_COS else 0.0
             if k == 0:
-                mu0 = mu
+                mu0, sees0 = mu, sees
             else:
-                mu1 = mu
+                mu1, sees1 = mu, sees
         if mu0 + mu1 > 1e-3 and n_seg < seg.shape[0]:
             row = seg[n_seg]
             row[0], row[1], row[2], row[3], row[4], row[5] = px, py, z, dx, dy, dz
@@ -118,15 +129,14 @@ def add_gamma(state, setup, start, step, room, n_seg):  # type: ignore[no-untype
             row[8] = start[6] + path / LIGHT_M_PER_NS
             row[9], row[10], row[11] = depth, mu0, mu1
             n_seg += 1
-            sum0 += mu0
-            sum1 += mu1
+            sum0 += sees0
+            sum1 += sees1
     return n_seg, sum0, sum1, first * RADIATION_LENGTH, xmax
 
 
 @njit(cache=True)
 def draw_segments(state, setup, room, n_seg, k, frame, scale):  # type: ignore[no-untyped-def]  # compiled
     """Draw the photo-electrons of all segments in telescope `k`, times `scale`; gives how many were kept."""
-    tx, ty, tz = setup.tels[k, 0], setup.tels[k, 1], setup.tels[k, 2]
     n_pe = 0
     for i in range(n_seg):
         row = room.seg[i]
@@ -134,48 +144,71 @@ def draw_segments(state, setup, room, n_seg, k, frame, scale):  # type: ignore[n
         if n == 0:
             continue
         dx, dy, dz = row[3], row[4], row[5]
+        vx, vy, vz = row[0] - setup.tels[k, 0], row[1] - setup.tels[k, 1], row[2] - setup.tels[k, 2]
         ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
+        # all on the axes of the camera: place, direction of the shower, and two directions across it
+        vx, vy, vz = turn(frame, vx, vy, vz)
+        dx, dy, dz = turn(frame, dx, dy, dz)
+        ax, ay, az = turn(frame, ax, ay, az)
+        bx, by, bz = turn(frame, bx, by, bz)
+        depth = max(OBSERVATORY_DEPTH - row[9], 0.0)
+        delay = REFRACTION_PER_DEPTH_CM * 0.01 * depth * vz / max(row[2], 50.0)
         for _ in range(n):
-            s = (2.0 * uniform(state) - 1.0) * row[6]
-            r = row[7] * exponential(state)
-            phi = 2.0 * math.pi * uniform(state)
-            p, q = r * math.cos(phi), r * math.sin(phi)
-            ux = row[0] + s * dx + p * ax + q * bx - tx
-            uy = row[1] + s * dy + p * ay + q * by - ty
-            uz = row[2] + s * dz + p * az + q * bz - tz
-            d = math.sqrt(ux * ux + uy * uy + uz * uz)
-            if uz <= 1.0 or n_pe >= room.pe_time.shape[1]:
+            j, s = pick(state)
+            s = (2.0 * s - 1.0) * row[6]
+            p, q = row[7] * setup.spread[j, 0], row[7] * setup.spread[j, 1]
+            ux = vx + s * dx + p * ax + q * bx
+            uy = vy + s * dy + p * ay + q * by
+            uz = vz + s * dz + p * az + q * bz
+            if uz <= 10.0:
                 continue
-            delay = REFRACTION_PER_DEPTH_CM * 0.01 * (lookup_ground(row[9]) * d / uz)
-            t = row[8] + (s + d + delay) / LIGHT_M_PER_NS
+            d = math.sqrt(ux * ux + uy * uy + uz * uz)
             blur = 0.5 * MIRROR_RADIUS_M * (1.0 / d - 1.0 / FOCUS_M)
-            n_pe = record(state, setup, frame, ux, uy, uz, t, blur, room, k, n_pe)
+            t = row[8] + (s + d + delay) / LIGHT_M_PER_NS
+            n_pe = record(state, setup, ux / uz, uy / uz, t, blur, room, k, n_pe)
     return n_pe
 
 
 @njit(cache=True)
-def lookup_ground(depth):  # type: ignore[no-untyped-def]  # compiled
-    """Vertical depth between a depth and the telescopes, g/cm²."""
-    return max(OBSERVATORY_DEPTH - depth, 0.0)
+def turn(frame, x, y, z):  # type: ignore[no-untyped-def]  # compiled
+    """Components of a vector along the axes of the camera."""
+    return (
+        x * frame[0, 0] + y * frame[0, 1] + z * frame[0, 2],
+        x * frame[1, 0] + y * frame[1, 1] + z * frame[1, 2],
+        x * frame[2, 0] + y * frame[2, 1] + z * frame[2, 2],
+    )
 
 
 @njit(cache=True)
-def record(state, setup, frame, ux, uy, uz, t, blur, room, k, n_pe):  # type: ignore[no-untyped-def]  # compiled
-    """Image one photon that comes from (ux, uy, uz); keep it if it falls on a pixel."""
-    w = ux * frame[2, 0] + uy * frame[2, 1] + uz * frame[2, 2]
-    if w <= 0.0:
-        return n_pe
-    sigma = setup.psf if uniform(state) < 0.8 else 2.0 * setup.psf
-    sigma = math.sqrt(sigma * sigma + blur * blur)
-    g, h = normal_pair(state)
-    x = MM_PER_RAD * ((ux * frame[0, 0] + uy * frame[0, 1] + uz * frame[0, 2]) / w + sigma * g)
-    y = MM_PER_RAD * ((ux * frame[1, 0] + uy * frame[1, 1] + uz * frame[1, 2]) / w + sigma * h)
+def record(state, setup, x, y, t, blur, room, k, n_pe):  # type: ignore[no-untyped-def]  # compiled
+    """Image one photon that comes from the tangents (x, y); keep it if it falls on a pixel."""
+    j, _ = pick(state)
+    sigma = math.sqrt(setup.psf * setup.psf + blur * blur)
+    x = MM_PER_RAD * (x + sigma * setup.star[j, 0])
+    y = MM_PER_RAD * (y + sigma * setup.star[j, 1])
     pixel = pixel_at(x, y, setup.pixels)
-    if pixel >= 0:
+    if pixel >= 0 and n_pe < room.pe_time.shape[1]:
         room.pe_pixel[k, n_pe] = pixel
         room.pe_time[k, n_pe] = t
         n_pe += 1
     return n_pe
+
+
+@lru_cache(maxsize=1)
+def scatter() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points to pick at random, float32 [8192, 2] each: sideways spread (mean distance 1), image of a star.
+
+    The radii are even steps of the distributions, the angles turn by the golden angle. Spread: exponential in
+    the distance. Star: two normal distributions, 80 % with sigma 1 and 20 % with sigma 2.
+    """
+    u = (np.arange(POINTS) + 0.5) / POINTS
+    angle = np.arange(POINTS) * math.pi * (3.0 - math.sqrt(5.0))
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    radius = np.linspace(0.0, 12.0, 4001)
+    inside = 1.0 - 0.8 * np.exp(-0.5 * radius**2) - 0.2 * np.exp(-0.125 * radius**2)
+    star = np.interp(u, inside, radius)
+    spread = -np.log1p(-u)
+    return (circle * spread[:, None]).astype(np.float32), (circle * star[:, None]).astype(np.float32)
 
 
 @njit(cache=True)
@@ -250,16 +283,16 @@ def muon(state, setup, row, k, draw, scale, frame, room, n_pe):  # type: ignore[
         total += mean
         if not draw:
             continue
-        delay = REFRACTION_PER_DEPTH_CM * 0.01 * lookup_ground(depth) / -row[5]
+        delay = REFRACTION_PER_DEPTH_CM * 0.01 * max(OBSERVATORY_DEPTH - depth, 0.0) / -row[5]
         t = row[7] + (along - back + back / math.cos(theta) + delay) / LIGHT_M_PER_NS
         s, c = math.sin(theta), math.cos(theta)
         for _ in range(poisson(state, mean * scale)):
             phi = (2.0 * uniform(state) - 1.0) * half
             p, q = s * math.cos(phi), s * math.sin(phi)
-            ux = -(c * row[3] + p * ax + q * bx)
-            uy = -(c * row[4] + p * ay + q * by)
-            uz = -(c * row[5] + p * az + q * bz)
-            if n_pe < room.pe_time.shape[1]:
-                blur = 0.5 * MIRROR_RADIUS_M / FOCUS_M
-                n_pe = record(state, setup, frame, ux, uy, uz, t, blur, room, k, n_pe)
+            ux, uy, uz = turn(
+                frame, -(c * row[3] + p * ax + q * bx), -(c * row[4] + p * ay + q * by), -(c * row[5] + p * az + q * bz)
+            )
+            blur = 0.5 * MIRROR_RADIUS_M / FOCUS_M
+            if uz > 0.5:
+                n_pe = record(state, setup, ux / uz, uy / uz, t, blur, room, k, n_pe)
     return total, n_pe

@@ -16,7 +16,9 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _R30, _R27, _R31, _R11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_LOW13, _R13 = np.uint64(8191), np.uint64(13)
 _UNIT = 1.0 / 9007199254740992.0
+_UNIT51 = 1.0 / 2251799813685248.0
 
 
 @njit(cache=True)
@@ -43,6 +45,14 @@ def uniform(state):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
+def pick(state):  # type: ignore[no-untyped-def]  # compiled
+    """A number out of 8192 and, independent of it, a uniform one."""
+    state[0] = state[0] + _STEP
+    z = mix(state[0])
+    return np.int64(z & _LOW13), np.float64(z >> _R13) * _UNIT51
+
+
+@njit(cache=True)
 def exponential(state):  # type: ignore[no-untyped-def]  # compiled
     """Exponential with mean 1."""
     return -math.log(uniform(state))
@@ -63,7 +73,7 @@ def poisson(state, mean):  # type: ignore[no-untyped-def]  # compiled
         return 0
     if mean > 50.0:
         g, _ = normal_pair(state)
-        return max(0, int(math.floor(mean + math.sqrt(mean) * g + 0.5)))
+        return max(0, math.floor(mean + math.sqrt(mean) * g + 0.5))
     limit = math.exp(-mean)
     product = uniform(state)
     n = 0

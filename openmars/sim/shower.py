@@ -25,8 +25,8 @@ CRITICAL_GEV = 0.085
 
 AGES = 20
 AGE_STEP = 0.1
-DEPTH_STEP = 50.0
-DEPTHS = 18
+DEPTH_STEP = 100.0
+DEPTHS = 9
 ANGLES = 400
 ANGLE_STEP = 0.04
 """The table of photon angles: steps in age, vertical depth (g/cm²) and angle over the largest Cherenkov angle."""
@@ -46,6 +46,7 @@ class Angles(NamedTuple):
 def _fill(table, threshold_mev):  # type: ignore[no-untyped-def]  # compiled
     """Histogram of angles over electron energies, electron angles and azimuth about the electron."""
     energies, widths, turns = 48, 20, 16
+    cosine = np.cos((np.arange(turns) + 0.5) / turns * math.pi)
     for i in range(table.shape[0]):
         s = max(i, 1) * AGE_STEP
         e0 = 44.0 - 17.0 * (s - 1.46) ** 2 if s >= 0.4 else 26.0
@@ -78,12 +79,9 @@ def _fill(table, threshold_mev):  # type: ignore[no-untyped-def]  # compiled
                     # w = 2 (1 - cos theta) (E/21 MeV)², u = z² = w / <w>
                     theta_e = min(z * math.sqrt(mean_w) * 21.0 / e, 1.5)
                     weight = above * bright * p / turns
+                    square, product = theta_e**2 + theta_c**2, 2.0 * theta_e * theta_c
                     for n in range(turns):
-                        phi = (n + 0.5) / turns * math.pi
-                        theta = math.sqrt(
-                            theta_e * theta_e + theta_c * theta_c + 2.0 * theta_e * theta_c * math.cos(phi)
-                        )
-                        b = int(theta / cone / ANGLE_STEP)
+                        b = int(math.sqrt(square + product * cosine[n]) / cone / ANGLE_STEP)
                         if b < table.shape[2]:
                             table[i, j, b] += weight
 
