@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from automagic.analysis import Analysis
 from automagic.graph.task import Input, Task
 from automagic.index import DataFile, McSet, Run, Selection, find_mc, find_runs, select
-from automagic.index.periods import period
 from automagic.naming import DataName, McName
 from automagic.programs import (
     PROGRAMS,
@@ -292,7 +291,8 @@ def run_conditions(run: Run) -> dict[str, object]:
     return {
         "run": run.run,
         "night": run.night,
-        "period": period(run.night),
+        "period": run.period,
+        "nsb": run.nsb,
         "source": run.source,
         "wobble": run.wobble,
         "kind": run.kind,

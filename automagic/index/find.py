@@ -11,6 +11,7 @@ from automagic.analysis import Analysis
 from automagic.analysis.site import Simulate, SimulatedOff, SimulatedRun, Site
 from automagic.errors import UserError
 from automagic.index.drive import zenith_range
+from automagic.index.periods import period
 from automagic.index.public import fetch
 from automagic.index.runs import DataFile, McSet, Run
 from automagic.index.zenith import horizontal
@@ -104,10 +105,13 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         for telescope in (1, 2)
         for subrun in range(1, plan.subruns + 1)
     ]
+    simulate = analysis.site.simulate
     zeniths = [zenith for zenith, _ in places]
     return Run(
         run=plan.run,
-        night=night,
+        night=_iso(night),
+        period=period(_iso(night)),
+        nsb=None if simulate is None else simulate.nsb,
         source=source,
         wobble=plan.wobble,
         level="calibrated",
@@ -144,7 +148,18 @@ def _run(number: int, level: str, files: tuple[DataFile, ...], kind: str) -> Run
             hint="The night, source and wobble position of a run are the same in all of its files' names.",
         )
     first = names[0]
-    return Run(number, first.night, first.source, first.wobble, level, files, zenith=zenith_range(files), kind=kind)
+    night = _iso(first.night)
+    return Run(
+        number,
+        night,
+        first.source,
+        first.wobble,
+        level,
+        files,
+        zenith=zenith_range(files),
+        period=period(night),
+        kind=kind,
+    )
 
 
 def _walk(site: Site, key: str, folders: list[str]) -> Iterable[Path]:
@@ -153,6 +168,10 @@ def _walk(site: Site, key: str, folders: list[str]) -> Iterable[Path]:
         if not folder.is_dir():
             raise UserError(f"{key}: there is no folder {folder}", hint="Correct it in site.toml.")
         yield from sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _iso(night: str) -> str:
+    return f"{night[:4]}-{night[4:6]}-{night[6:]}"
 
 
 def _name(path: Path) -> DataName | McName | None:

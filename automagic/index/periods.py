@@ -23,12 +23,11 @@ def period(night: str) -> str | None:
     Parameters
     ----------
     night
-        ``YYYYMMDD`` of the morning.
+        Date of the morning, ``YYYY-MM-DD``.
 
     Examples
     --------
-    >>> period("20201101"), period("20211101"), period("20230101")
+    >>> period("2020-11-01"), period("2021-11-01"), period("2023-01-01")
     ('ST.03.16', None, 'ST.03.18')
     """
-    day = f"{night[:4]}-{night[4:6]}-{night[6:]}"
-    return next((name for name, start, end in _rows() if start <= day <= end), None)
+    return next((name for name, start, end in _rows() if start <= night <= end), None)

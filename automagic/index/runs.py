@@ -23,8 +23,10 @@ class Run:
 
     Attributes
     ----------
-    run, night, source, wobble
-        As in the file names; `night` is ``YYYYMMDD`` of the morning.
+    run, source, wobble
+        As in the file names.
+    night
+        Date of the morning, ``YYYY-MM-DD``.
     level
         Level of its files.
     files
@@ -33,6 +35,10 @@ class Run:
         Range and middle in degrees, or `None` where not known before the files are read.
     start, minutes
         Begin (ISO, UTC) and length, or `None`.
+    period
+        MAGIC's name of it, or `None` where no public table has one.
+    nsb
+        Night-sky background in units of a dark night's, or `None` where not known.
     kind
         ``"observation"`` or ``"off"`` (for training).
     """
@@ -47,6 +53,8 @@ class Run:
     azimuth: float | None = None
     start: str | None = None
     minutes: float | None = None
+    period: str | None = None
+    nsb: float | None = None
     kind: str = "observation"
 
     def of(self, telescope: int) -> tuple[DataFile, ...]:
@@ -61,16 +69,14 @@ class Run:
 
 @dataclass(frozen=True)
 class McSet:
-    """Gamma Monte Carlo of one zenith range and geometry, at one level.
-
-    ``covers`` a run whose middle lies in the range.
-    """
+    """Gamma Monte Carlo of one zenith range (deg) and geometry (``"w0"``, ``"wr"``, ``"wd"``), at one level."""
 
     name: str
     zenith: tuple[int, int]
     geometry: str
     level: str
     files: tuple[DataFile, ...]
+    particle: str = "gamma"
 
     def covers(self, zenith: float) -> bool:
         """Whether a zenith distance (deg) lies in the range."""

@@ -68,9 +68,8 @@ def reason_against(analysis: Analysis, run: Run) -> str | None:
         return "in data.exclude"
     if run.source != analysis.source.name:
         return f"its source is {run.source}"
-    night = f"{run.night[:4]}-{run.night[4:6]}-{run.night[6:]}"
-    if data.dates and not data.dates[0].isoformat() <= night <= data.dates[1].isoformat():
-        return f"its night {night} is outside data.dates"
+    if data.dates and not data.dates[0].isoformat() <= run.night <= data.dates[1].isoformat():
+        return f"its night {run.night} is outside data.dates"
     if run.middle is not None and not data.zenith[0] <= run.middle <= data.zenith[1]:
         return f"its zenith distance {run.middle:.1f}° is outside data.zenith"
     return missing_telescope(run)

@@ -8,9 +8,15 @@ from automagic.programs.base import Setup, Wrapper
 
 RESULTS = {
     "index": ("hdu-index.fits.gz", "obs-index.fits.gz"),
-    "theta2": ("theta2.ecsv", "theta2.png"),
+    "theta2": ("theta2.ecsv", "theta2.json", "theta2.png"),
     "spectrum": ("model.yaml", "spectrum.ecsv", "spectrum.json", "spectrum.png"),
-    "lightcurve": ("lightcurve-night.ecsv", "lightcurve-run.ecsv", "lightcurve.png"),
+    "lightcurve": (
+        "lightcurve.ecsv",
+        "lightcurve-run.ecsv",
+        "lightcurve-night.ecsv",
+        "lightcurve.json",
+        "lightcurve.png",
+    ),
 }
 """What each step makes."""
 
@@ -27,7 +33,11 @@ WRAPPERS = {
         stage=step,
         summary=SUMMARY[step],
         default_cards={"": f"{step}.rc"},
-        exit_codes={2: "wrong arguments or card", 3: "the data do not allow this result"},
+        exit_codes={
+            1: "a file could not be read or written",
+            2: "wrong arguments or card",
+            3: "the data do not allow this result",
+        },
         resources=Resources(memory_mb=1500, disk_mb=200, minutes=60),
         engine="science",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from automagic.cards import read_text
 from automagic.graph.task import Input, Output, Resources, Task
 from automagic.index import DataFile
 from automagic.naming import DataName, McName
@@ -74,6 +75,7 @@ def task(setup: Setup, what: str, telescope: int, files: tuple[DataFile, ...], c
         Output(name, "star", f"{folder}/{name}", {"root": True, "tree": "Events", "min_events": 1})
         for name in (str(file.name.at("star")) for file in files)
     ]
+    card = setup.card(WRAPPER, variant=f"M{telescope}")
     return setup.task(
         WRAPPER,
         f"{what}.M{telescope}",
@@ -86,8 +88,19 @@ def task(setup: Setup, what: str, telescope: int, files: tuple[DataFile, ...], c
             "--ind=in/calibrated/*_Y_*.root",
             "--out=out",
         ),
-        card=setup.card(WRAPPER, variant=f"M{telescope}"),
+        card=card,
         inputs=inputs,
         outputs=outputs,
-        conditions={**conditions, "telescope": telescope},
+        conditions={**conditions, "telescope": telescope, **cleaning_levels(card)},
     )
+
+
+def cleaning_levels(card: str) -> dict[str, object]:
+    """Return the cleaning levels of a card (phe), for the catalog."""
+    values = read_text(card)
+    found: dict[str, object] = {}
+    for number in (1, 2):
+        text = values.get(f"MJStar.MImgCleanStd.CleanLevel{number}")
+        if text is not None:
+            found[f"cleaning_level{number}"] = text
+    return found

@@ -73,14 +73,14 @@ def test_simulated_runs_have_names_and_places(make):
         "20131005_M1_05029747.001_Y_CrabNebula-W0.40+035.root",
         "20131005_M2_05029747.001_Y_CrabNebula-W0.40+035.root",
     ]
-    assert second.night == "20131006"
+    assert second.night == "2013-10-06"
     low, high = first.zenith
     assert 22 < low < high < 27
 
 
 def test_an_evening_belongs_to_the_next_morning(make):
     site = SIMULATED.replace("2013-10-05T04:00:00Z", "2013-01-10T22:00:00Z")
-    assert find_runs(make(site=site), "observation")[0].night == "20130111"
+    assert find_runs(make(site=site), "observation")[0].night == "2013-01-11"
 
 
 def test_a_source_below_the_horizon_is_refused(make):
@@ -219,9 +219,9 @@ def test_places_agree_with_astropy():
 
 
 def test_periods_have_gaps_and_several_intervals():
-    assert period("20220701") == period("20221220") == "ST.03.18"
-    assert period("20221001") == "M2.03.18"
-    assert period("20211015") is None
+    assert period("2022-07-01") == period("2022-12-20") == "ST.03.18"
+    assert period("2022-10-01") == "M2.03.18"
+    assert period("2021-10-15") is None
 
 
 @pytest.fixture
