@@ -50,7 +50,7 @@ class Kernel:
     def __init__(self, name: str, types: str, address: int, keep: Any) -> None:
         self.name = name
         self.types = types.split()
-        arguments = [ctypes.c_void_p if t.endswith("*") else _SCALARS[t] for t in self.types]
+        arguments: list[Any] = [ctypes.c_void_p if t.endswith("*") else _SCALARS[t] for t in self.types]
         self._call = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(address)
         self._keep = keep
 
@@ -75,8 +75,8 @@ def load(module: str, name: str) -> Kernel:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
-    import llvmlite
-    import llvmlite.binding as llvm
+    import llvmlite  # type: ignore[import-untyped]
+    import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -116,9 +116,7 @@ def _compile(module: str, name: str, machine: Any) -> tuple[dict[str, Any], byte
     function = getattr(import_module(module), name)
     types = function.kernel_types
     arguments = [
-        numba.types.CPointer(numba.from_dtype(np.dtype(t[:-1])))
-        if t.endswith("*")
-        else getattr(numba, _NAMES[t])
+        numba.types.CPointer(numba.from_dtype(np.dtype(t[:-1]))) if t.endswith("*") else getattr(numba, _NAMES[t])
         for t in types.split()
     ]
     compiled = numba.cfunc(numba.int64(*arguments), **PLAIN)(function)

@@ -57,7 +57,7 @@ def group_passes(charge, time, groups, first, size, clip, window, threshold):
     if not total > threshold:
         return False
     mean = weighted / total
-    for k in range(first, first + size):
+    for k in range(first, first + size):  # noqa: SIM110 (a generator cannot be compiled)
         if not abs(mean - time[groups[k]]) < window:
             return False
     return True
