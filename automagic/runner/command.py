@@ -15,7 +15,7 @@ from doit.control import TaskControl
 from doit.runner import Runner
 from doit.task import Stream
 
-from automagic.bookkeeping import Journal, hold, read_journal
+from automagic.bookkeeping import Folder, Journal, hold, read_journal
 from automagic.errors import UserError
 from automagic.executors import LocalExecutor
 from automagic.graph.task import Task
@@ -138,17 +138,20 @@ def drive(
             except Stopped as stop:
                 code, stopped = 128 + stop.number, f"stopped by {stop.name}"
                 driver.stop()
-        if not stopped:
-            session.store.sweep(session.tasks.values())
+    except BaseException:
+        executor.cancel()
+        reporter.end()
+        raise
     finally:
         session.hashes.save()
         shutil.rmtree(folder.work, ignore_errors=True)
-        reporter.end()
-        reporter.stopped = stopped
-        record(session, driver, journal, reporter, code)
-        journal.close()
         dep_manager.close()
-        reporter.complete_run()
+    if not stopped:
+        session.store.sweep(session.tasks.values())
+    reporter.end()
+    reporter.stopped = stopped
+    record(session, driver, journal, reporter, code)
+    reporter.complete_run()
     return code
 
 
@@ -159,20 +162,22 @@ def record(session: Session, driver: Driver, journal: Journal, reporter: Reporte
     changed = catalog.save_graph(session.folder, session.describe(reporter.failed, reporter.blocked))
     if journal.used:
         journal.write({"event": "end", "code": code})
-    if not (changed or driver.changed or journal.used or not session.folder.database.exists()):
+        journal.close()
+    if not (changed or journal.used) and session.folder.database.exists():
         return
-    try:
-        catalog.rebuild(session.folder)
-    except Exception as error:
-        print(f"warning: the catalog could not be written: {error}", file=sys.stderr)
-    try:
-        from automagic import report
+    for what, write in (("catalog", catalog.rebuild), ("report", write_report)):
+        try:
+            write(session.folder)
+        except (Exception, KeyboardInterrupt) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            print(f"warning: the {what} could not be written: {said}", file=sys.stderr)
 
-        report.write(session.folder.root)
-    except Exception as error:
-        print(f"warning: the report could not be written: {error}", file=sys.stderr)
 
-    return catalog.describe(session, reporter.failed, reporter.blocked)
+def write_report(folder: Folder) -> None:
+    """Write results/report.html."""
+    from automagic import report
+
+    report.write(folder.root)
 
 
 class Stopped(BaseException):
@@ -245,7 +250,11 @@ class List(cmd_list.List):
             print(usage())
             return 0
         self.task_list: list[Any] = [task for task in self.task_list if not task.has_subtask or task.task_dep]
-        return super()._execute(subtasks, quiet, status, private, list_deps, template, sort, pos_args)
+        try:
+            return super()._execute(subtasks, quiet, status, private, list_deps, template, sort, pos_args)
+        except BrokenPipeError:  # the reader of a pipe has had enough
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            return 0
 
 
 class Info(cmd_info.Info):

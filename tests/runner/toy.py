@@ -1,0 +1,64 @@
+"""``python toy.py analysis=FOLDER [doit's words]``: the real ./doit on a toy analysis, whose tasks are in toy.json.
+
+Run as a process of its own by the tests; FOLDER/mars/toy is the only program.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+PROGRAM = """#!/bin/sh
+# toy OUT: joins the Value of its card and its inputs to out/OUT; Sleep, Fail and Half of the card make it misbehave
+echo "$1" >> "$MARSSYS/../calls"
+sleep "$(sed -n 's/^Sleep: //p' card.rc | grep . || echo 0)"
+code=$(sed -n 's/^Fail: //p' card.rc)
+if [ -n "$code" ]; then echo "it broke"; exit "$code"; fi
+{ sed -n 's/^Value: //p' card.rc; cat in/*/* 2>/dev/null; } > "out/$1"
+"""
+
+
+def read(folder):
+    """Make the session of a toy analysis."""
+    from automagic.graph.task import Input, Output, Resources, Task
+    from automagic.runner.session import Session
+
+    tasks = {}
+    for name, about in json.loads((folder / "toy.json").read_text()).items():
+        stage, _, what = name.partition(":")
+        out = f"{stage}-{what}.txt"
+        inputs = [
+            Input("in", each, path=str(folder / each), checks=about.get("checks", {}))
+            if ":" not in each
+            else Input("in", each.replace(":", "-") + ".txt", task=each)
+            for each in about.get("in", [])
+        ]
+        tasks[name] = Task(
+            name, stage, "toy", "mars", "toy", (about.get("out", out),), about.get("card", "Value: 1\n"),
+            tuple(inputs), (Output(out, stage, f"products/{stage}/{out}"),),
+            Resources(memory_mb=about.get("memory", 10), disk_mb=1, minutes=1),
+            exit_codes={7: "no stars"}, conditions={"run": 1}, problem=about.get("problem"),
+        )  # fmt: skip
+    return Session(folder, tasks, {"mars": folder / "mars"}, {}, (2, 1000), {"engine": "mars"})
+
+
+def make(folder, tasks):
+    """Write a toy analysis."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "analysis.toml").touch()
+    (folder / "toy.json").write_text(json.dumps(tasks))
+    program = folder / "mars" / "toy"
+    if not program.exists():
+        program.parent.mkdir()
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+
+
+if __name__ == "__main__":
+    from doit.doit_cmd import DoitMain
+
+    from automagic.runner import current
+
+    current.open_session = read
+    database = Path(sys.argv[1].partition("=")[2]) / "doit.db"
+    main = DoitMain(config_filenames=("doit.cfg",), extra_config={"GLOBAL": {"dep_file": str(database)}})
+    sys.exit(main.run(sys.argv[1:]))
