@@ -69,9 +69,7 @@ class Reconstructed:
 
     def usable(self, min_size: float) -> np.ndarray:
         """Tell which events have both images above a size (phe) and a valid reconstruction."""
-        return (
-            (self.size > min_size) & (self.energy > 0) & (self.hadronness >= 0) & np.isfinite(self.x + self.y)
-        )
+        return (self.size > min_size) & (self.energy > 0) & (self.hadronness >= 0) & np.isfinite(self.x + self.y)
 
 
 @dataclass
@@ -128,9 +126,7 @@ def read_observation(path: Path) -> Observation:
         [f"MRawRunHeader_1.{name}" for name in ("fRunNumber", "fSourceRA", "fSourceDEC", "fRunType")],
     )
     if int(header["MRawRunHeader_1.fRunType"][0]) & 0x100:
-        raise InputError(
-            f"{path}: Monte Carlo; --ind= takes the file of a run, --mc= those of the Monte Carlo"
-        )
+        raise InputError(f"{path}: Monte Carlo; --ind= takes the file of a run, --mc= those of the Monte Carlo")
     days = events["MTime_1.fMjd"].astype(np.int64) - MJD_REFERENCE
     seconds = events["MTime_1.fTime.fMilliSec"] * 1e-3 + events["MTime_1.fNanoSec"] * 1e-9
     pointing_ra = _mean_angle(events["MPointingPos_1.fRa"] * 15)
@@ -177,9 +173,7 @@ def read_gammas(paths: Sequence[Path]) -> GammaRays:
     fields["zenith"], fields["azimuth"] = mc_pointing(
         events["MMcEvt_1.fTelescopeTheta"], events["MMcEvt_1.fTelescopePhi"]
     )
-    sim_zenith, sim_azimuth = mc_pointing(
-        sim["MMcEvtBasic_1.fTelescopeTheta"], sim["MMcEvtBasic_1.fTelescopePhi"]
-    )
+    sim_zenith, sim_azimuth = mc_pointing(sim["MMcEvtBasic_1.fTelescopeTheta"], sim["MMcEvtBasic_1.fTelescopePhi"])
     return GammaRays(
         **fields,
         true_energy=events["MMcEvt_1.fEnergy"] * 1e-3,
@@ -243,6 +237,9 @@ def is_simulated(path: Path) -> bool:
 
     file = open_root(path)
     names = [name for name in file.branches("RunHeaders") if name.startswith("MRawRunHeader_1.fProjectName")]
-    return any(
-        "sim" in str(value).lower() for name in names for value in file.read("RunHeaders", [name])[name]
-    )
+    return any(_text(file.read("RunHeaders", [name])[name][0]).startswith("openmars") for name in names)
+
+
+def _text(value: np.ndarray | str) -> str:
+    """Read a text, or an array of characters that ends at the first zero."""
+    return value if isinstance(value, str) else np.asarray(value, np.int8).tobytes().split(b"\0")[0].decode()

@@ -55,7 +55,7 @@ def table(name: str, columns: list[Column], keys: list[tuple[str, Any, str]]) ->
         name=name,
     )
     for key, value, comment in keys:
-        hdu.header[key] = (value, comment)
+        hdu.header[key] = (value, comment) if comment else value
     return hdu
 
 

@@ -91,23 +91,15 @@ def responses(gammas: GammaRays, weights: PointingWeights, settings: Settings) -
         Cuts and bins.
     """
     where = weights.index(gammas.zenith, gammas.azimuth)
-    simulated = np.bincount(
-        weights.index(gammas.sim_zenith, gammas.sim_azimuth), minlength=len(weights.share)
-    )
+    simulated = np.bincount(weights.index(gammas.sim_zenith, gammas.sim_azimuth), minlength=len(weights.share))
     per_shower = np.where(simulated > 0, weights.share / np.maximum(simulated, 1), 0.0)
     weight = per_shower[where]
     keep = gammas.usable(settings.min_size) & (weight > 0)
 
-    def cut(
-        values: np.ndarray, efficiency: float, grid: np.ndarray, allowed: tuple[float, float]
-    ) -> BinnedCut:
-        return efficiency_cut(
-            values[keep], gammas.energy[keep], weight[keep], settings.reco, efficiency, grid, allowed
-        )
+    def cut(values: np.ndarray, efficiency: float, grid: np.ndarray, allowed: tuple[float, float]) -> BinnedCut:
+        return efficiency_cut(values[keep], gammas.energy[keep], weight[keep], settings.reco, efficiency, grid, allowed)
 
-    hadronness = cut(
-        gammas.hadronness, settings.hadronness_efficiency, HADRONNESS_EDGES, settings.hadronness_range
-    )
+    hadronness = cut(gammas.hadronness, settings.hadronness_efficiency, HADRONNESS_EDGES, settings.hadronness_range)
     keep = keep & hadronness.passed(gammas.hadronness, gammas.energy)
     theta2 = cut(gammas.theta2, settings.theta2_efficiency, THETA2_EDGES, settings.theta2_range)
     if not settings.full_enclosure:
@@ -123,9 +115,7 @@ def responses(gammas: GammaRays, weights: PointingWeights, settings: Settings) -
     return made
 
 
-def effective_area(
-    gammas: GammaRays, keep: np.ndarray, weights: PointingWeights, settings: Settings
-) -> np.ndarray:
+def effective_area(gammas: GammaRays, keep: np.ndarray, weights: PointingWeights, settings: Settings) -> np.ndarray:
     """Effective area (m²) in bins of offset and true energy: the mean over the run's time.
 
     Returns
@@ -188,9 +178,7 @@ def psf(gammas: GammaRays, keep: np.ndarray, weight: np.ndarray, settings: Setti
     return np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
 
 
-def background(
-    run: Observation, keep: np.ndarray, ontime: float, exclude: float, settings: Settings
-) -> np.ndarray:
+def background(run: Observation, keep: np.ndarray, ontime: float, exclude: float, settings: Settings) -> np.ndarray:
     """Rate of the events that remain after the cuts, in rings around the camera's centre.
 
     Parameters

@@ -30,9 +30,7 @@ class LiveTime:
         return self.effective / self.ontime
 
 
-def live_time(
-    time: np.ndarray, event_id: np.ndarray, dead_time: float = DEAD_TIME_S, gap: float = 5.0
-) -> LiveTime:
+def live_time(time: np.ndarray, event_id: np.ndarray, dead_time: float = DEAD_TIME_S, gap: float = 5.0) -> LiveTime:
     """Find the good time intervals and the effective time.
 
     Each trigger, kept by the analysis or not, blocks the readout; triggers are counted by the running event

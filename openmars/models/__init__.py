@@ -1,1 +1,1 @@
-"""coach and melibea."""
+"""coach trains, melibea applies: gamma/hadron separation, direction (disp) and energy."""

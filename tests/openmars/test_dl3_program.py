@@ -105,7 +105,7 @@ def toy_run(rng: np.random.Generator, duration: float = 600.0, zenith: float = 2
         "MRawRunHeader_1.fSourceRA": np.array([round(CRAB[0] / 15 * 3600)], "i4"),
         "MRawRunHeader_1.fSourceDEC": np.array([round(CRAB[1] * 3600)], "i4"),
         "MRawRunHeader_1.fRunType": np.array([0], "u2"),
-        "MRawRunHeader_1.fProjectName[100]": np.array(["openmars-sim"]),
+        "MRawRunHeader_1.fProjectName[100]": np.frombuffer(b"openmars".ljust(100, b"\0"), "i1")[None],
     }
     return {"Events": events, "RunHeaders": header}
 
@@ -127,9 +127,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_program(base: Path, out: str, *more: str, mc: str = "GA*_w0_2.root") -> int:
     """Run magic_dl3 on the toy files."""
-    return PROGRAM.run(
-        ["-b", "-q", f"--ind={base}/20*_Q_*.root", f"--mc={base}/{mc}", f"--out={base / out}", *more]
-    )
+    return PROGRAM.run(["-b", "-q", f"--ind={base}/20*_Q_*.root", f"--mc={base}/{mc}", f"--out={base / out}", *more])
 
 
 def test_same_hdus_columns_units_and_keys_as_the_real_files(folder: Path) -> None:
@@ -200,9 +198,7 @@ def test_cuts_have_the_efficiencies_asked_for(folder: Path) -> None:
         np.testing.assert_allclose(rad_max**2, 0.02, atol=1e-6)
         # of the effective area remain 0.9 (hadronness at least 0.15 keeps 0.86) and what θ² < 0.02 deg² keeps
         area = dl3["EFFECTIVE AREA"].data["EFFAREA"][0, 0]
-        middle = np.sqrt(
-            dl3["EFFECTIVE AREA"].data["ENERG_LO"][0] * dl3["EFFECTIVE AREA"].data["ENERG_HI"][0]
-        )
+        middle = np.sqrt(dl3["EFFECTIVE AREA"].data["ENERG_LO"][0] * dl3["EFFECTIVE AREA"].data["ENERG_HI"][0])
         kept = 0.9 * (1 - np.exp(-0.02 / 2 / 0.07**2))
         assert beta(1, 12).cdf(0.15) < 0.9
         expected = np.pi * AREA_RADIUS_M**2 * efficiency(middle) * kept
@@ -290,9 +286,7 @@ def test_full_enclosure_has_psf_and_background(folder: Path) -> None:
     assert observation.rad_max is None
     assert not observation.aeff.is_pointlike
     # background was put in flat in the camera: the rate is the same near and far from the centre
-    rate = (observation.bkg.data * np.diff(observation.bkg.axes["energy"].edges.value)[:, None])[:, :5].sum(
-        axis=0
-    )
+    rate = (observation.bkg.data * np.diff(observation.bkg.axes["energy"].edges.value)[:, None])[:, :5].sum(axis=0)
     np.testing.assert_allclose(rate / rate.mean(), 1, rtol=0.35)
 
 
@@ -301,19 +295,14 @@ def test_same_bytes_again_whenever_it_runs(folder: Path) -> None:
     assert (folder / "again" / REAL).read_bytes() == (folder / "out" / REAL).read_bytes()
 
 
-def test_monte_carlo_of_another_zenith_range_is_refused(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_monte_carlo_of_another_zenith_range_is_refused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     base = folder / "low"
     base.mkdir()
     high = toy_run(np.random.default_rng(2), 20.0, zenith=45.0)
     write_root(base / "20131004_05029747_Q_CrabNebula-W0.40+035.root", high)
     (base / "GA_za05to35_Q_w0_2.root").symlink_to(folder / "GA_za05to35_Q_w0_2.root")
     assert run_program(base, "out") == 2
-    assert (
-        "run 5029747: zenith 45.0 to 45.2 deg, but the Monte Carlo covers 5.0 to 35.0"
-        in capfd.readouterr().err
-    )
+    assert "run 5029747: zenith 45.0 to 45.2 deg, but the Monte Carlo covers 5.0 to 35.0" in capfd.readouterr().err
     assert not list((base / "out").iterdir())
 
 

@@ -1,0 +1,159 @@
+"""Energy by look-up: what energy an image of some size, impact and height of maximum has on average.
+
+One table a telescope, over the logarithm of size, impact and height of the shower maximum, of the mean and the
+spread of log10(energy) - log10(size): the energy is nearly proportional to the size, so what is left is smooth. Counts
+and sums are smoothed before they are divided, which also fills bins without showers from their neighbours. What remains
+of zenith distance and leakage is taken out by a straight line. The telescopes are joined by the inverse of
+their squared spreads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from openmars.core import InputError
+
+KIND = "energy tables"
+SMOOTHING = (1.5, 1.0, 1.0)
+"""Width of the smoothing in bins of log size, impact and height."""
+MIN_SPREAD = 0.02
+AXES = ("log_size", "impact", "max_height")
+
+
+@dataclass(frozen=True)
+class EnergyTable:
+    """Table of one telescope.
+
+    Attributes
+    ----------
+    log_size, impact, max_height : ndarray
+        Centres of the bins; log10 phe, m, km.
+    mean, spread : ndarray, shape (log_size, impact, max_height)
+        Of log10(energy / GeV) - log10(size / phe).
+    slope : ndarray, shape (3,)
+        Offset, slope with 1/cos(zenith) - 1, slope with leakage: to add to the logarithm of the energy.
+    """
+
+    log_size: np.ndarray
+    impact: np.ndarray
+    max_height: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+    slope: np.ndarray
+
+    def look_up(self, features: dict[str, np.ndarray], telescope: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give log10(energy / GeV) and its spread.
+
+        Parameters
+        ----------
+        features : dict of ndarray
+            Those of `needed`.
+        telescope : int
+            1 or 2.
+        """
+        from scipy.ndimage import map_coordinates
+
+        place = [
+            np.interp(features[name], axis, np.arange(len(axis)))
+            for name, axis in zip(_names(telescope), (self.log_size, self.impact, self.max_height), strict=True)
+        ]
+        mean, spread = (map_coordinates(table, place, order=1, mode="nearest") for table in (self.mean, self.spread))
+        log_size = features[f"log_size_{telescope}"].astype(float)
+        return log_size + mean + _correction(features, telescope) @ self.slope, spread
+
+
+def needed(telescope: int) -> tuple[str, ...]:
+    """Name the features that a telescope's table needs."""
+    return (*_names(telescope), f"leakage_{telescope}", "cos_zenith")
+
+
+def _names(telescope: int) -> tuple[str, str, str]:
+    return f"log_size_{telescope}", f"impact_{telescope}", "max_height"
+
+
+def _correction(features: dict[str, np.ndarray], telescope: int) -> np.ndarray:
+    zenith = 1.0 / features["cos_zenith"].astype(float) - 1.0
+    return np.column_stack([np.ones(len(zenith)), zenith, features[f"leakage_{telescope}"]])
+
+
+def fill(features: dict[str, np.ndarray], log_energy: np.ndarray, telescope: int) -> EnergyTable:
+    """Make a telescope's table.
+
+    Parameters
+    ----------
+    features : dict of ndarray
+        Those of `needed`, of gamma rays.
+    log_energy : ndarray
+        log10 of their true energies in GeV.
+    telescope : int
+        1 or 2.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    edges = (np.linspace(1.5, 5.5, 33), np.linspace(0, 400, 17), np.linspace(3, 19, 9))
+    centres = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
+    names = _names(telescope)
+    point = [
+        np.clip(features[name].astype(float), edge[0], edge[-1] - 1e-6) for name, edge in zip(names, edges, strict=True)
+    ]
+    residual = log_energy - features[names[0]]
+    sums = [
+        gaussian_filter(np.histogramdd(point, bins=edges, weights=w)[0], SMOOTHING, mode="nearest", truncate=8)
+        for w in (np.ones(len(residual)), residual, residual**2)
+    ]
+    count = np.maximum(sums[0], 1e-300)
+    mean = np.where(sums[0] > 1e-12, sums[1] / count, np.mean(residual))
+    variance = np.where(sums[0] > 1e-12, sums[2] / count - mean**2, np.var(residual))
+    table = EnergyTable(
+        centres[0], centres[1], centres[2], mean, np.sqrt(np.maximum(variance, MIN_SPREAD**2)), np.zeros(3)
+    )
+    rest = log_energy - table.look_up(features, telescope)[0]
+    slope = np.linalg.lstsq(_correction(features, telescope), rest, rcond=None)[0]
+    return EnergyTable(centres[0], centres[1], centres[2], table.mean, table.spread, slope)
+
+
+def join(values: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Join the telescopes' values by the inverse of their squared spreads.
+
+    Returns
+    -------
+    value, spread : ndarray
+    """
+    weights = [1.0 / spread**2 for _, spread in values]
+    total = np.sum(weights, axis=0)
+    mean = np.sum([weight * value for weight, (value, _) in zip(weights, values, strict=True)], axis=0) / total
+    return mean, 1.0 / np.sqrt(total)
+
+
+def save(path: Path, tables: dict[int, EnergyTable], card: str) -> None:
+    """Write the tables of both telescopes, one tree each an array."""
+    from openmars.io import write_root
+
+    trees = {
+        f"EnergyTable_{telescope}_{field.name}": {"fValue": np.ravel(getattr(table, field.name))}
+        for telescope, table in tables.items()
+        for field in fields(EnergyTable)
+    }
+    write_root(path, trees, {"Kind": KIND, "Card": card})
+
+
+def load(path: Path) -> dict[int, EnergyTable]:
+    """Read the tables of both telescopes."""
+    from openmars.io import open_root
+
+    file = open_root(path)
+    found = file.texts().get("Kind", "nothing that coach wrote")
+    if found != KIND:
+        raise InputError(f"{path}: expected {KIND}, found {found}")
+    tables = {}
+    for telescope in (1, 2):
+        parts = {
+            field.name: file.read(f"EnergyTable_{telescope}_{field.name}")["fValue"] for field in fields(EnergyTable)
+        }
+        shape = tuple(len(parts[name]) for name in AXES)
+        parts |= {name: parts[name].reshape(shape) for name in ("mean", "spread")}
+        tables[telescope] = EnergyTable(**parts)
+    return tables
