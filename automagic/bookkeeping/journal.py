@@ -58,6 +58,12 @@ def read_journal(folder: Path) -> Iterator[Event]:
         yield from _events(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
+def latest_journal(folder: Path) -> Iterator[Event]:
+    """Read the events of the last driver run alone."""
+    for path in sorted(folder.glob("*.jsonl"))[-1:]:
+        yield from _events(path.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
 def _events(lines: Iterable[str]) -> Iterator[Event]:
     for line in lines:
         try:

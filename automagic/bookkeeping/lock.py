@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from typing import IO
 
 from automagic.bookkeeping.folder import Folder
 from automagic.errors import UserError
@@ -26,13 +27,11 @@ def hold(folder: Folder) -> Iterator[None]:
     """
     folder.lock.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.lock, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(file):
             raise UserError(
                 f"the analysis {folder.name} is already being run {holder(folder)}",
                 hint="Wait for it to end, or stop it there with Ctrl-C.",
-            ) from None
+            )
         file.truncate(0)
         json.dump(_me(), file)
         file.flush()
@@ -42,6 +41,15 @@ def hold(folder: Folder) -> Iterator[None]:
             file.truncate(0)
 
 
+def _take(file: IO[str]) -> bool:
+    for _ in range(3):  # somebody who only looks (`is_held`) has it for a moment
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def _me() -> dict[str, str | int]:
     try:
         user = getpass.getuser()
@@ -49,6 +57,18 @@ def _me() -> dict[str, str | int]:
         user = str(os.getuid())
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     return {"user": user, "host": platform.node(), "process": os.getpid(), "since": since}
+
+
+def is_held(folder: Folder) -> bool:
+    """Tell whether a driver is running here."""
+    try:
+        with open(folder.lock, encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def holder(folder: Folder) -> str:

@@ -1,0 +1,72 @@
+"""The automagic command, on an analysis that a toy engine has run."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from automagic.cli import main
+
+TOY = Path(__file__).resolve().parents[1] / "runner" / "toy.py"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An analysis with a task that is done, one that failed and one that is blocked."""
+    spec = importlib.util.spec_from_file_location("toy", TOY)
+    toy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toy)
+    folder = tmp_path_factory.mktemp("cli") / "toy"
+    tasks = {
+        "star:a": {"in": ["a.txt"]},
+        "star:b": {"in": ["a.txt"], "card": "Fail: 7\n"},
+        "superstar:b": {"in": ["star:b"]},
+        "star:c": {"in": ["missing.txt"]},
+    }
+    toy.make(folder, tasks)
+    (folder / "a.txt").write_text("a\n")
+    subprocess.run([sys.executable, TOY, f"analysis={folder}"], cwd=TOY.parents[2], check=False, capture_output=True)
+    return folder
+
+
+def call(*words, code=0):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_query_shows_a_table_csv_or_json(folder):
+    sql = "SELECT task, state FROM tasks ORDER BY position"
+    rows = json.loads(call("query", folder, sql, "--json"))
+    assert [row["state"] for row in rows] == ["done", "failed", "blocked", "failed"]
+    assert call("query", folder, sql, "--csv").splitlines()[:2] == ["task,state", "star:a,done"]
+    assert "superstar:b" in call("query", folder, sql)
+
+
+def test_query_tells_what_is_wrong(folder):
+    assert "does not understand" in call("query", folder, "SELECT nothing FROM tasks", code=2)
+    assert "does not understand" in call("query", folder, "DROP TABLE tasks", code=2)
+
+
+def test_status_counts_and_names_failures(folder):
+    said = call("status", folder)
+    assert "not running" in said
+    assert "star:b failed: toy ended with code 7 (no stars)" in said
+    assert "missing.txt cannot be read" in said
+
+
+def test_log_of_done_failed_and_never_started_tasks(folder):
+    assert "-- star:a done" in call("log", folder, "star:a")
+    said = call("log", folder, "star:b")
+    assert said.startswith("it broke\n")
+    assert "exit code 7" in said
+    assert "was not started: star:b failed" in call("log", folder, "superstar:b")
+    assert "did you mean 'star:b'?" in call("log", folder, "star:bb", code=2)
+
+
+def test_unknown_analysis_names_the_closest():
+    assert "error: there is no analysis 'crb'" in call("status", "crb", code=2)
