@@ -240,7 +240,10 @@ def _plot(
     panel.set_title(name)
     panel.legend(loc="upper left", ncols=3, columnspacing=1.4)
     lines = [_constant(label, fits[label]) for label in ("run", "night") if fits[label].freedom > 0]
-    panel.text(0.019, 0.865, ",    ".join(lines), transform=panel.transAxes, va="top", fontsize=9.5)
+    if lines:
+        panel.text(
+            0.019, 0.865, "constant flux:  " + ";   ".join(lines), transform=panel.transAxes, va="top", fontsize=9.5
+        )
     style.save(fig, path)
 
 
@@ -263,4 +266,4 @@ def _dates(nights: Curve) -> list[str]:
 
 
 def _constant(name: str, fit: Constancy) -> str:
-    return rf"constant over {name}s: $\chi^2/\mathrm{{dof}} = {fit.chi2:.1f}/{fit.freedom}$, $p$ = {fit.p_value:.2g}"
+    return rf"{name}s $\chi^2/\mathrm{{dof}} = {fit.chi2:.1f}/{fit.freedom}$, $p$ = {fit.p_value:.2g}"

@@ -87,8 +87,8 @@ def axes(settings: Settings) -> tuple[Any, Any]:
     --------
     >>> from automagic.science.settings import Settings
     >>> axis, _ = axes(Settings("spectrum", {"Spectrum.EnergyMin": "0.06", "Spectrum.EnergyMax": "20"}))
-    >>> axis.nbin, axis.edges[[0, -1]].to_string(precision=4)
-    (12, '[0.0631, 15.85] TeV')
+    >>> axis.nbin, [round(float(edge.value), 4) for edge in axis.edges[[0, -1]]]
+    (12, [0.0631, 15.8489])
     """
     from gammapy.maps import MapAxis
 

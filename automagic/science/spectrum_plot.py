@@ -51,10 +51,12 @@ def _sed(panel: Any, model: Any, points: Any, low: float, high: float) -> None:
         energy.value, best - errn.to_value(unit), best + errp.to_value(unit), color=style.BAND, alpha=0.55, lw=0
     )
     panel.plot(energy.value, best, color=style.MODEL, zorder=2)
+    shown = [best]
     source = models.unabsorbed(model.spectral_model)
     if source is not model.spectral_model:
         intrinsic = (energy**2 * source(energy)).to_value(unit)
         panel.plot(energy.value, intrinsic, color=style.MODEL, ls=(0, (1, 1.2)), label="before absorption by the EBL")
+        shown.append(intrinsic)
     wide = np.geomspace(low / 1.35, high * 1.35, 120) * u.TeV
     crab = (wide**2 * models.crab()(wide)).to_value(unit)
     panel.plot(
@@ -62,10 +64,11 @@ def _sed(panel: Any, model: Any, points: Any, low: float, high: float) -> None:
     )
     drawn = _points(panel, points, unit)
     panel.set_yscale("log")
-    values = np.concatenate([best, drawn])
-    if crab.max() < 30 * values.max():  # a faint source shall not be pressed down by the Crab's line
-        values = np.concatenate([values, crab])
-    panel.set_ylim(values.min() / 2.5, values.max() * 2.5)
+    if crab.max() < 30 * best.max():  # a faint source shall not be pressed down by the Crab's line
+        shown.append(crab)
+    values = np.concatenate([*shown, drawn])
+    floor = max(values.min(), 1e-3 * values.max())  # nor the points by a model that falls off
+    panel.set_ylim(floor / 6, values.max() * 4)
     panel.set_ylabel(r"$E^2\,\mathrm{d}N/\mathrm{d}E$  [TeV cm$^{-2}$ s$^{-1}$]")
 
 
@@ -113,6 +116,8 @@ def _legend(panel: Any, model: Any, results: dict[str, Any]) -> None:
     if "spectrum.beta" in results:
         found = results["spectrum.beta_log10"]
         lines[-1] += rf"  ($\beta_{{\log_{{10}}}} = {found['value']:.2f} \pm {found['error']:.2f}$)"
+    if models.unabsorbed(model.spectral_model) is not model.spectral_model:
+        lines.append("of the source, before absorption")
     stat, freedom = results["spectrum.wstat"]["value"], results["spectrum.degrees_of_freedom"]["value"]
     p = results["spectrum.p_value"]["value"]
     lines.append(f"W-stat / dof = {stat:.1f} / {freedom}" + (f",  $p$ = {p:.2g}" if p is not None else ""))

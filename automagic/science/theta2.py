@@ -53,7 +53,7 @@ class Detection:
         Examples
         --------
         >>> round(Detection(n_on=140, n_off=500, alpha=0.2, hours=1.0).significance, 3)
-        3.421
+        3.406
         """
         return li_ma(self.n_on, self.n_off, self.alpha)
 
