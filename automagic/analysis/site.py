@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from automagic.analysis.fields import (
+    Azimuth,
     Declination,
     Energy,
     Moment,
@@ -80,7 +81,7 @@ class SimulatedOff(Section):
 
 
 class SimulatedMc(Section):
-    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` and `minimum` are of each file."""
+    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` is of each file, `impact_max` in m."""
 
     zenith: Annotated[tuple[int, int], Field(strict=False)]
     geometry: Literal["w0", "wr", "wd"] = "w0"
@@ -91,6 +92,7 @@ class SimulatedMc(Section):
     energy_max: Energy = 30.0
     slope: float = -1.6
     impact_max: float = Field(default=350.0, gt=0)
+    azimuth: Annotated[tuple[Azimuth, Azimuth], Field(strict=False)] = (0.0, 360.0)
 
 
 class Simulate(Section):

@@ -166,8 +166,7 @@ def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -
             known = default_card(wrapper.card_path(setup.marssys, variant)) if wrapper.default_cards else {}
             problems = cards.check(written, {*known, *wrapper.extra_keys, *wrapper.set_here}) if known else []
             problems += [
-                f"the key {key!r} is set by autoMAGIC, which knows the job's folder"
-                for key in sorted(wrapper.set_here & set(written))
+                f"the key {key!r} is set by autoMAGIC itself" for key in sorted(wrapper.set_here & set(written))
             ]
             for key, value in written.items():
                 try:

@@ -14,7 +14,22 @@ WRAPPER = Wrapper(
     stage="sim",
     summary="simulate what the telescopes write: observation runs, off runs, gamma Monte Carlo",
     default_cards={"": "openmars-sim.rc"},
-    set_here=frozenset({"Sim.Kind", "Sim.Run", "Sim.Seed"}),
+    # all that makes the files' names, which are known before the program runs
+    set_here=frozenset(
+        {
+            "Sim.Kind",
+            "Sim.Run",
+            "Sim.Seed",
+            "Sim.Source",
+            "Sim.WobbleOffset",
+            "Sim.WobbleAngle",
+            "Sim.Start",
+            "Sim.Subruns",
+            "Sim.Geometry",
+            "Sim.ZenithMin",
+            "Sim.ZenithMax",
+        }
+    ),
     resources=Resources(memory_mb=900, disk_mb=1000, minutes=60),
     engine="openmars",
 )
@@ -105,6 +120,8 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
             "Sim.Geometry": plan.geometry,
             "Sim.ZenithMin": low,
             "Sim.ZenithMax": high,
+            "Sim.AzimuthMin": plan.azimuth[0],
+            "Sim.AzimuthMax": plan.azimuth[1],
             "Sim.Showers": plan.showers,
             "Sim.EnergyMin": plan.energy_min,
             "Sim.EnergyMax": plan.energy_max,
