@@ -1,8 +1,8 @@
 """The two real runs of the Crab Nebula give the spectrum that was published for them.
 
-The analysis of these files with Gammapy that was shown at PyGamma 2019 found a log-parabola of (4.22 ± 0.30)e-11 /TeV/cm2/s
-at 1 TeV, alpha 2.52 ± 0.08, beta 0.16 ± 0.04. That beta belongs to the natural logarithm: the fit below finds it so, and for
-the decimal one the same data give 0.34 ± 0.10.
+The analysis of these files with Gammapy that was shown at PyGamma 2019 found a log-parabola of
+(4.22 ± 0.30)e-11 /TeV/cm2/s at 1 TeV, alpha 2.52 ± 0.08, beta 0.16 ± 0.04. That beta belongs to the natural logarithm:
+the fit below finds it so; for the decimal one the same data give 0.34 ± 0.10.
 """
 
 from __future__ import annotations
