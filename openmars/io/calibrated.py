@@ -1,6 +1,6 @@
 """Calibrated files (``_Y_``): written so that MAGIC's own trees and branches are there for readers by others.
 
-Charges are rounded to 1/32 photo-electron and arrival times to 1/32 slice (20 ps): far below what the readout
+Charges are rounded to 1/16 photo-electron and arrival times to 1/16 slice (38 ps): far below what the readout
 resolves, and files become half as large and quicker to read.
 """
 
@@ -18,8 +18,8 @@ from .headers import McInfo, RunInfo
 from .rootwrite import Column, RootWriter
 from .times import to_mtime
 
-CHARGE_STEP = 1 / 32
-TIME_STEP = 1 / 32
+CHARGE_STEP = 1 / 16
+TIME_STEP = 1 / 16
 DECLINATION_DEG = -7.0
 """Magnetic declination of the site: MC axes point to magnetic north (ctapipe_io_magic)."""
 PEDESTAL_KINDS = ("Fundamental", "FromExtractor", "FromExtractorRndm")
