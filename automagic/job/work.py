@@ -95,7 +95,7 @@ class Job:
             needed = self.spec["resources"]["disk_mb"]
             where = f"{free_mb:.0f} MB are free at {self.folder.parent}"
             raise JobFailed(f"the disk is full: this needs {needed} MB and {where}")
-        if self.spec["card"]:
+        if self.spec["card"] or any("card.rc" in word for word in self.spec["command"]):
             (self.folder / "card.rc").write_text(self.spec["card"], encoding="utf-8")
         for item in self.spec["inputs"]:
             link = self.folder / "in" / safe_name(item["role"]) / safe_name(item["name"])

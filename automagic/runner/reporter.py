@@ -156,9 +156,11 @@ class Reporter(ConsoleReporter):
             numbers.append(f"{sum(self.left.values())} remain")
         took = in_words(time.monotonic() - self.began)
         lines = [f"{name}: {total} tasks: {', '.join(numbers)} (in {took})"]
-        for task, reason in list(self.failed.items())[:SHOWN]:
+        order = {task: number for number, task in enumerate(self.session.tasks)}
+        for task in sorted(self.failed, key=order.__getitem__)[:SHOWN]:
+            reason = self.failed[task]
             lines += [f"  {task} failed: {reason}", f"    {advice(task, reason, name)}"]
-            after = [other for other, cause in self.blocked.items() if cause == task]
+            after = sorted((o for o, cause in self.blocked.items() if cause == task), key=order.__getitem__)
             if after:
                 more = f" and {len(after) - 3} more" if len(after) > 3 else ""
                 lines.append(f"    not run because of it: {', '.join(after[:3])}{more}")
@@ -178,7 +180,7 @@ class Reporter(ConsoleReporter):
 
 def advice(task: str, reason: str, analysis: str) -> str:
     """Say what to do about a failure."""
-    said = reason.lower()
+    said = reason.partition("; its last words")[0].lower()
     if "disk is full" in said:
         return "make room on that disk, then run the same command again"
     if "card key" in said:
