@@ -142,7 +142,7 @@ class Program:
     main : callable
         Does the work; gives the exit code.
     default_card : str
-        Name of its card in ``mrcfiles``.
+        Name of its card in ``mrcfiles``; empty if it needs none.
     """
 
     name: str
@@ -181,8 +181,8 @@ class Program:
         name = options["log"]
         log.start(verbosity, Path(str(name)) if name else None)
         log.write(f"{self.name} of openmars {openmars_version()}, an open stand-in; this is not MARS")
-        card = Path(str(options["config"])) if options["config"] else MRCFILES / self.default_card
-        env = Env.read(card)
+        card = Path(str(options["config"] or MRCFILES / self.default_card))
+        env = Env.read(card) if options["config"] or self.default_card else Env()
         for resource in resources:
             env.override(resource)
         out = Path(str(options["out"] or "."))
@@ -233,7 +233,7 @@ class Program:
             name = option.name if option.value is None else f"{option.name}={option.value}"
             lines.append(f"  {name:<28} {option.help}")
         lines.append(f"  {'-v#':<28} how much to log: 0 errors, 1 warnings, 2 what is done, 3 details")
-        lines += ["", f"Default card: openmars/mrcfiles/{self.default_card}"]
+        lines += ["", f"Default card: {f'openmars/mrcfiles/{self.default_card}' if self.default_card else 'none'}"]
         lines += ["This is openmars, an open stand-in; it is not MARS."]
         return "\n".join(lines)
 

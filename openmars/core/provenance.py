@@ -18,8 +18,9 @@ def card_text(ctx: Context) -> dict[str, str]:
     MARS stores its card as an ``MEnv`` under the path of the card; here it is a plain text with every resource that
     was looked up and the value that was used.
     """
-    lines = [f"{key}: {value}" for key, value in sorted(ctx.env.looked_up.items())]
-    return {ctx.card.name: "\n".join(lines) + "\n", "openmars": f"{ctx.program}: {NOTE}"}
+    note = {"openmars": f"{ctx.program}: {NOTE}"}
+    lines = [f"{key}: {value}\n" for key, value in sorted(ctx.env.looked_up.items())]
+    return {ctx.card.name: "".join(lines), **note} if lines else note
 
 
 def version_columns(program: str) -> dict[str, np.ndarray]:
