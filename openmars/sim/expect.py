@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from openmars.sim.atmosphere import OBSERVATORY_M, RADIATION_LENGTH, Air, air, lookup, transmission
-from openmars.sim.shower import CRITICAL_GEV, angles, greisen, photon_angle
+from openmars.sim.shower import angles, greisen, photon_angle
 from openmars.sim.telescope import MIRROR_M2
 
 ZENITHS, ENERGIES, STARTS, DISTANCES = 8, 10, 12, 36
@@ -59,40 +59,48 @@ def _fill(table, air, light):  # type: ignore[no-untyped-def]  # compiled
 
 @lru_cache(maxsize=1)
 def expected() -> NDArray[np.float64]:
-    """Photo-electrons per GeV at full efficiency: [zenith, energy, depth of start, distance], made once."""
+    """Photo-electrons per GeV at full efficiency, made once: zenith, energy and depth of start in one index, then
+    distance."""
     table = np.zeros((ZENITHS, ENERGIES, STARTS, DISTANCES))
     atmosphere: Air = air()
     _fill(table, atmosphere, angles().light)
-    return table
+    return table.reshape(-1, DISTANCES)
 
 
 @njit(cache=True)
-def expected_light(table, tel, row, efficiency):  # type: ignore[no-untyped-def]  # compiled
-    """Photo-electrons expected in a telescope from a gamma.
+def place(setup, row):  # type: ignore[no-untyped-def]  # compiled
+    """Complete a gamma's row: where its shower is largest (m), and which line of the table is its own.
 
-    `row`: x y z (m), direction, time, vertical depth of the start, energy (GeV).
+    `row`: x y z (m), direction, time (ns), vertical depth (g/cm²), energy (GeV), then what is filled here.
     """
-    dz = row[5]
-    vx, vy, vz = tel[0] - row[0], tel[1] - row[1], tel[2] - row[2]
-    along = vx * row[3] + vy * row[4] + vz * dz
-    r = math.sqrt(max(vx * vx + vy * vy + vz * vz - along * along, 0.0)) / DISTANCE_STEP_M
-    ir = int(r)
-    if ir >= DISTANCES - 1 or dz > -0.3:
-        return 0.0
-    iz = min(int(math.acos(min(-dz, 1.0)) / ZENITH_STEP + 0.5), ZENITHS - 1)
-    ie = int(math.log(max(row[8] / FIRST_ENERGY_GEV, 1.0)) / ENERGY_STEP + 0.5)
+    beta = math.log(max(row[8], 0.2) / FIRST_ENERGY_GEV)
+    length = RADIATION_LENGTH * (beta + 2.8)
+    depth = max(min(row[7] - length * row[5], setup.air.ground - 60.0), row[7])
+    z = lookup(setup.air.height, depth) - OBSERVATORY_M
+    path = (row[2] - z) / -row[5]
+    row[9], row[10], row[11] = row[0] + path * row[3], row[1] + path * row[4], z
+    iz = min(int(math.acos(min(-row[5], 1.0)) / ZENITH_STEP + 0.5), ZENITHS - 1)
+    ie = min(int(max(beta, 0.0) / ENERGY_STEP + 0.5), ENERGIES - 1)
     js = min(int(row[7] / START_STEP + 0.5), STARTS - 1)
-    near = table[iz, min(ie, ENERGIES - 1), js]
-    return row[8] * efficiency * (near[ir] + (r - ir) * (near[ir + 1] - near[ir]))
+    row[12] = (iz * ENERGIES + ie) * STARTS + js
 
 
 @njit(cache=True)
-def in_view(setup, frame, row):  # type: ignore[no-untyped-def]  # compiled
-    """Whether the maximum of a gamma's shower is within `VIEW_DEG` of the pointing, seen from the array."""
-    length = RADIATION_LENGTH * (math.log(max(row[8], 0.2) / CRITICAL_GEV) + 1.0)
-    depth = min(row[7] - length * row[5], setup.air.ground - 60.0)
-    z = lookup(setup.air.height, max(depth, row[7])) - OBSERVATORY_M
-    path = (row[2] - z) / -row[5]
-    x, y = row[0] + path * row[3], row[1] + path * row[4]
+def in_view(frame, tel, row):  # type: ignore[no-untyped-def]  # compiled
+    """Whether the maximum of a gamma's shower is within `VIEW_DEG` of the pointing."""
+    x, y, z = row[9] - tel[0], row[10] - tel[1], row[11] - tel[2]
     axis = x * frame[2, 0] + y * frame[2, 1] + z * frame[2, 2]
     return axis > VIEW * math.sqrt(x * x + y * y + z * z)
+
+
+@njit(cache=True)
+def expected_light(setup, tel, row):  # type: ignore[no-untyped-def]  # compiled
+    """Photo-electrons expected in a telescope from a gamma; `row` as `place` completes it."""
+    vx, vy, vz = tel[0] - row[0], tel[1] - row[1], tel[2] - row[2]
+    along = vx * row[3] + vy * row[4] + vz * row[5]
+    r = math.sqrt(max(vx * vx + vy * vy + vz * vz - along * along, 0.0)) / DISTANCE_STEP_M
+    ir = int(r)
+    if ir >= DISTANCES - 1:
+        return 0.0
+    line = setup.expected[int(row[12])]
+    return row[8] * setup.efficiency * (line[ir] + (r - ir) * (line[ir + 1] - line[ir]))

@@ -23,7 +23,7 @@ from openmars.sim.atmosphere import air
 from openmars.sim.expect import expected
 from openmars.sim.light import scatter
 from openmars.sim.shower import angles
-from openmars.sim.telescope import POSITIONS_M, noise_rms, pedestal_table, pixels
+from openmars.sim.telescope import noise_rms, pedestal_table, pixels
 from openmars.sim.trigger import trigger
 
 GAMMA = 1
@@ -145,6 +145,10 @@ class ProtonField:
 LIGHT_YIELD = 0.32
 """Factor on the light, set so that a 100 GeV gamma at 100 m near the zenith gives some 120 photo-electrons."""
 
+WORTH_PE, LEAST_PE = 7.0, 13.0
+"""Showers expected to give less than this in a telescope are not simulated: first for mean showers, then for the
+shower as it came out. Set so that less than 1 % of the triggers are lost (tested)."""
+
 Spectrum = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 PROTON_FLUX, PROTON_INDEX = 9.6e-5, -2.70
@@ -192,17 +196,19 @@ def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | 
 
 def _setup(conditions: Conditions) -> kernel.Setup:
     """Constants and tables for the compiled code."""
-    spread, star = scatter()
+    points = scatter()
     return kernel.Setup(
         air=air(),
         light=angles().light,
         pixels=pixels(),
         trigger=trigger(conditions.trigger, conditions.nsb_level),
-        tels=POSITIONS_M,
+        worth=WORTH_PE,
+        least=LEAST_PE,
         pedestal=pedestal_table(conditions.nsb_level),
         noise=noise_rms(conditions.nsb_level),
-        spread=spread,
-        star=star,
+        circle=points.circle,
+        spread=points.spread,
+        star=points.star,
         psf=math.radians(conditions.psf_deg) / 1.75,
         efficiency=LIGHT_YIELD * conditions.transmission * conditions.light_yield,
         expected=expected(),

@@ -13,18 +13,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from openmars.sim.atmosphere import OBSERVATORY_M, Air, lookup
-from openmars.sim.expect import expected_light
+from openmars.sim.expect import expected_light, in_view, place
 from openmars.sim.hadron import proton
 from openmars.sim.light import MAX_PE, add_gamma, draw_segments, muon, perpendicular
 from openmars.sim.rng import seed_stream, uniform
-from openmars.sim.telescope import Pixels, empty_camera, expose, fill_frame
+from openmars.sim.telescope import POSITIONS_M, Pixels, empty_camera, expose, fill_frame
 from openmars.sim.trigger import Trigger, fires
 
-LEAST_PE = 10.0
-"""A telescope in which fewer photo-electrons are expected is taken not to trigger."""
+CORES = 8
+"""Cores for which one cascade of a proton is used, one after the other, as simulations of air showers do."""
 
-WORTH_PE = 5.0
-"""A shower is simulated if mean showers would give at least so many photo-electrons in both telescopes."""
+FAINT_PE = 0.005
+"""Gammas of a proton expected to give less in both telescopes together are left out."""
 
 CORE, SHOWER, NOISE = 0, 1, 2
 """Streams of random numbers of one seed."""
@@ -37,10 +37,12 @@ class Setup(NamedTuple):
     light: NDArray[np.float64]
     pixels: Pixels
     trigger: Trigger
-    tels: NDArray[np.float64]
+    worth: float  # photo-electrons mean showers must give in both telescopes for a shower to be simulated
+    least: float  # photo-electrons the shower itself must then be expected to give
     pedestal: NDArray[np.float64]  # quantiles of an empty pixel's charge
     noise: float  # rms of an extraction window, photo-electrons
-    spread: NDArray[np.float32]  # [8192, 2] see `openmars.sim.light.scatter`
+    circle: NDArray[np.float32]  # [8192, 2] see `openmars.sim.light.scatter`
+    spread: NDArray[np.float32]  # [8192, 2]
     star: NDArray[np.float32]  # [8192, 2]
     psf: float  # sigma of the core of the point-spread function, rad
     efficiency: float  # factor on the light
@@ -50,6 +52,7 @@ class Setup(NamedTuple):
 class Room(NamedTuple):
     """Arrays to work in, made once per call."""
 
+    tels: NDArray[np.float64]  # [2, 3] telescopes, m from where the axis meets the ground
     seg: NDArray[np.float64]
     gammas: NDArray[np.float64]
     muons: NDArray[np.float64]
@@ -66,8 +69,9 @@ class Room(NamedTuple):
 def room() -> Room:
     """Arrays large enough for any shower that is simulated."""
     return Room(
+        tels=np.zeros((2, 3)),
         seg=np.empty((40_000, 12)),
-        gammas=np.empty((20_000, 11)),
+        gammas=np.empty((20_000, 13)),
         muons=np.empty((2000, 11)),
         stack=np.empty((4096, 10)),
         electrons=np.empty(128),
@@ -93,11 +97,17 @@ def draw_core(state, zd, az, impact_max):  # type: ignore[no-untyped-def]  # com
 
 
 @njit(cache=True)
-def distance(tel, x, y, dx, dy, dz):  # type: ignore[no-untyped-def]  # compiled
-    """Distance of a telescope from the axis through (x, y, 0)."""
-    vx, vy, vz = tel[0] - x, tel[1] - y, tel[2]
-    along = vx * dx + vy * dy + vz * dz
-    return math.sqrt(max(vx * vx + vy * vy + vz * vz - along * along, 0.0))
+def arrange(tels, x, y):  # type: ignore[no-untyped-def]  # compiled
+    """Place the telescopes about a core."""
+    for k in range(2):
+        tels[k, 0], tels[k, 1], tels[k, 2] = POSITIONS_M[k, 0] - x, POSITIONS_M[k, 1] - y, POSITIONS_M[k, 2]
+
+
+@njit(cache=True)
+def distance(tel, dx, dy, dz):  # type: ignore[no-untyped-def]  # compiled
+    """Distance of a telescope from the axis through the origin."""
+    along = tel[0] * dx + tel[1] * dy + tel[2] * dz
+    return math.sqrt(max(tel[0] * tel[0] + tel[1] * tel[1] + tel[2] * tel[2] - along * along, 0.0))
 
 
 @njit(cache=True)
@@ -123,7 +133,7 @@ def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size
         for j in range(n_mu):
             if room.muons[j, 9 + k] > 0.05:
                 _, n = muon(state, setup, room.muons[j], k, True, 1.0 / each[k], frame, room, n)
-        if n * each[k] < LEAST_PE:
+        if n * each[k] < setup.least:
             return False
         number[k] = n
         pe_pixel, pe_time = room.pe_pixel[k], room.pe_time[k]
@@ -138,10 +148,10 @@ def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size
 
 
 @njit(cache=True)
-def _start(row, air, x, y, dx, dy, dz, energy):  # type: ignore[no-untyped-def]  # compiled
-    """A primary at the top of the atmosphere on the axis that meets the ground at (x, y)."""
+def _start(row, air, dx, dy, dz, energy):  # type: ignore[no-untyped-def]  # compiled
+    """A primary at the top of the atmosphere on the axis that meets the ground at the origin."""
     top = air.height[0] - OBSERVATORY_M
-    row[0], row[1], row[2] = x + top / dz * dx, y + top / dz * dy, top
+    row[0], row[1], row[2] = top / dz * dx, top / dz * dy, top
     row[3], row[4], row[5], row[6], row[7], row[8] = dx, dy, dz, 0.0, 0.0, energy
 
 
@@ -158,8 +168,8 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
     """Simulate gammas from number `first` until the arrays are full; gives events and the next number."""
     state = np.zeros(1, np.uint64)
     frame = np.empty((3, 3))
-    row = np.empty(11)
-    tels = setup.tels
+    row = np.empty(13)
+    tels = room.tels
     kept = 0
     i = first
     while i < energy.size and kept < index.size:
@@ -167,18 +177,19 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
         i += 1
         seed_stream(state, seed, CORE, number)
         dx, dy, dz, x, y, _ = draw_core(state, zd[number], az[number], impact_max)
-        _start(row, setup.air, x, y, dx, dy, dz, energy[number])
-        a = expected_light(setup.expected, tels[0], row, setup.efficiency)
-        b = expected_light(setup.expected, tels[1], row, setup.efficiency)
-        if min(a, b) < WORTH_PE:
+        arrange(tels, x, y)
+        _start(row, setup.air, dx, dy, dz, energy[number])
+        place(setup, row)
+        a, b = expected_light(setup, tels[0], row), expected_light(setup, tels[1], row)
+        if min(a, b) < setup.worth:
             continue
         fill_frame(frame, pzd[number], paz[number])
         seed_stream(state, seed, SHOWER, number)
         n_seg, mu0, mu1, hit, xmax = add_gamma(state, setup, frame, row, 0.7, room, 0)
-        if min(mu0, mu1) < LEAST_PE:
+        if min(mu0, mu1) < setup.least:
             continue
         if observe(state, setup, room, n_seg, 0, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
-            b0, b1 = distance(tels[0], x, y, dx, dy, dz), distance(tels[1], x, y, dx, dy, dz)
+            b0, b1 = distance(tels[0], dx, dy, dz), distance(tels[1], dx, dy, dz)
             height = lookup(setup.air.height, hit * -dz)
             _note(
                 truth[kept],
@@ -231,48 +242,72 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
     e_min, e_max, impact_max, cone, slope = field
     state = np.zeros(1, np.uint64)
     frame = np.empty((3, 3))
-    row = np.empty(11)
-    tels = setup.tels
+    row = np.empty(13)
+    tels = room.tels
     low, high = e_min ** (slope + 1.0), e_max ** (slope + 1.0)
     kept = 0
     i = first
-    while i < total and kept < index.size:
-        number = i
-        i += 1
-        seed_stream(state, seed, CORE, number)
+    while i < total and kept + CORES <= index.size:
+        seed_stream(state, seed, CORE, i)
         energy = (low + uniform(state) * (high - low)) ** (1.0 / (slope + 1.0))
         off = math.acos(1.0 - uniform(state) * (1.0 - math.cos(cone)))
-        turn = 2.0 * math.pi * uniform(state)
-        fraction = (number + uniform(state)) / total
+        turned = 2.0 * math.pi * uniform(state)
+        group = i
+        i = min(group + CORES, total)
+        if off > view_cone(energy, setup.worth):
+            continue
+        fraction = (group + CORES * uniform(state)) / (total + CORES)
         pzd, paz = _pointing(nodes_zd, fraction), _pointing(nodes_az, fraction)
         fill_frame(frame, pzd, paz)
-        zd, az = _away(frame, off, turn)
-        dx, dy, dz, x, y, r = draw_core(state, zd, az, impact_max)
-        if not worth(setup, energy, off, r):
-            continue
-        _start(row, setup.air, x, y, dx, dy, dz, energy)
-        seed_stream(state, seed, SHOWER, number)
-        n_gamma, n_mu, mu0, mu1, hit = proton(state, setup, frame, row, room)
-        if min(mu0, mu1) < WORTH_PE:
-            continue
-        n_seg, mu0, mu1, xmax = _gammas_of(state, setup, frame, room, n_gamma)
-        for j in range(n_mu):
-            mu0 += room.muons[j, 9]
-            mu1 += room.muons[j, 10]
-        if min(mu0, mu1) < LEAST_PE:
-            continue
-        if observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
-            b0, b1 = distance(tels[0], x, y, dx, dy, dz), distance(tels[1], x, y, dx, dy, dz)
-            height = lookup(setup.air.height, hit)
-            _note(truth[kept], energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax)
-            index[kept] = number
-            kept += 1
+        zd, az = _away(frame, off, turned)
+        dx, dy, dz, _, _, _ = draw_core(state, zd, az, 0.0)
+        _start(row, setup.air, dx, dy, dz, energy)
+        n_gamma, n_mu, hit = proton(state, setup, frame, row, room)
+        for number in range(group, i):
+            seed_stream(state, seed, SHOWER, number)
+            _, _, _, x, y, _ = draw_core(state, zd, az, impact_max)
+            arrange(tels, x, y)
+            if not promising(state, setup, frame, room, n_gamma, n_mu):
+                continue
+            n_seg, mu0, mu1, xmax = _gammas_of(state, setup, frame, room, n_gamma)
+            for j in range(n_mu):
+                mu0 += room.muons[j, 9]
+                mu1 += room.muons[j, 10]
+            if min(mu0, mu1) < setup.least:
+                continue
+            if observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
+                b0, b1 = distance(tels[0], dx, dy, dz), distance(tels[1], dx, dy, dz)
+                height = lookup(setup.air.height, hit)
+                _note(truth[kept], energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax)
+                index[kept] = number
+                kept += 1
     return kept, i
 
 
 @njit(cache=True)
-def worth(setup, energy, off, r):  # type: ignore[no-untyped-def]  # compiled
-    """Whether a proton of this energy, angle (rad) from the pointing and core can trigger."""
+def view_cone(energy, worth):  # type: ignore[no-untyped-def]  # compiled
+    """Angle from the pointing (rad) beyond which protons of an energy (GeV) are not simulated."""
+    if worth <= 0.0:
+        return math.pi
+    return math.radians(2.6 + 1.1 * max(math.log10(energy / 100.0), 0.0))
+
+
+@njit(cache=True)
+def promising(state, setup, frame, room, n_gamma, n_mu):  # type: ignore[no-untyped-def]  # compiled
+    """Whether both telescopes may see enough of the listed gammas and muons; notes the light of muons."""
+    for k in range(2):
+        tel = room.tels[k]
+        light = 0.0
+        for j in range(n_mu):
+            row = room.muons[j]
+            row[9 + k], _ = muon(state, setup, row, k, False, 1.0, frame, room, 0)
+            light += row[9 + k]
+        for j in range(n_gamma):
+            row = room.gammas[j]
+            if in_view(frame, tel, row):
+                light += expected_light(setup, tel, row)
+        if light < setup.worth:
+            return False
     return True
 
 
@@ -282,6 +317,8 @@ def _gammas_of(state, setup, frame, room, n_gamma):  # type: ignore[no-untyped-d
     n_seg, mu0, mu1, xmax, brightest = 0, 0.0, 0.0, 0.0, 0.0
     for j in range(n_gamma):
         row = room.gammas[j]
+        if expected_light(setup, room.tels[0], row) + expected_light(setup, room.tels[1], row) < FAINT_PE:
+            continue
         step = 0.7 if row[8] > 50.0 else 1.2
         n_seg, a, b, _, maximum = add_gamma(state, setup, frame, row, step, room, n_seg)
         mu0 += a
@@ -306,14 +343,15 @@ def mean_light(setup, room, seed, energy, zd, impact, showers):  # type: ignore[
     """Photo-electrons that gammas give in M1 at distances `impact` (m): [showers, impact.size]."""
     state = np.zeros(1, np.uint64)
     out = np.empty((showers, impact.size))
-    row = np.empty(11)
+    row = np.empty(13)
     frame = np.empty((3, 3))
     fill_frame(frame, zd, 0.0)
     dx, dz = -math.sin(zd), -math.cos(zd)
     for i in range(showers):
         for j in range(impact.size):
             seed_stream(state, seed, SHOWER, i)
-            x, y = setup.tels[0, 0], setup.tels[0, 1] + impact[j]
-            _start(row, setup.air, x, y, dx, 0.0, dz, energy)
+            room.tels[0] = (0.0, -impact[j], 0.0)
+            room.tels[1] = room.tels[0]
+            _start(row, setup.air, dx, 0.0, dz, energy)
             _, out[i, j], _, _, _ = add_gamma(state, setup, frame, row, 0.7, room, 0)
     return out

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -63,15 +64,6 @@ def perpendicular(dx, dy, dz):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def tilt(dx, dy, dz, angle, phi):  # type: ignore[no-untyped-def]  # compiled
-    """Direction turned away by an angle (rad)."""
-    ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
-    s, c = math.sin(angle), math.cos(angle)
-    p, q = s * math.cos(phi), s * math.sin(phi)
-    return c * dx + p * ax + q * bx, c * dy + p * ay + q * by, c * dz + p * az + q * bz
-
-
-@njit(cache=True)
 def add_gamma(state, setup, frame, start, step, room, n_seg):  # type: ignore[no-untyped-def]  # compiled
     """Add the electromagnetic shower of one gamma to the segments.
 
@@ -79,7 +71,7 @@ def add_gamma(state, setup, frame, start, step, room, n_seg):  # type: ignore[no
     the length of segments in radiation lengths. Gives the number of segments, the photo-electrons added in M1
     and M2 from where the trigger looks, and slant depths (g/cm²) of the first interaction and the maximum.
     """
-    air, tels, seg = setup.air, setup.tels, room.seg
+    air, tels, seg = setup.air, room.tels, room.seg
     x0, y0, z0, dx, dy, dz = start[0], start[1], start[2], start[3], start[4], start[5]
     count, age = room.electrons, room.age
     cos_z = -dz
@@ -144,7 +136,7 @@ def draw_segments(state, setup, room, n_seg, k, frame, scale):  # type: ignore[n
         if n == 0:
             continue
         dx, dy, dz = row[3], row[4], row[5]
-        vx, vy, vz = row[0] - setup.tels[k, 0], row[1] - setup.tels[k, 1], row[2] - setup.tels[k, 2]
+        vx, vy, vz = row[0] - room.tels[k, 0], row[1] - room.tels[k, 1], row[2] - room.tels[k, 2]
         ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
         # all on the axes of the camera: place, direction of the shower, and two directions across it
         vx, vy, vz = turn(frame, vx, vy, vz)
@@ -194,13 +186,17 @@ def record(state, setup, x, y, t, blur, room, k, n_pe):  # type: ignore[no-untyp
     return n_pe
 
 
-@lru_cache(maxsize=1)
-def scatter() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Points to pick at random, float32 [8192, 2] each: sideways spread (mean distance 1), image of a star.
+class Scatter(NamedTuple):
+    """Points to pick at random, float32 [8192, 2] each."""
 
-    The radii are even steps of the distributions, the angles turn by the golden angle. Spread: exponential in
-    the distance. Star: two normal distributions, 80 % with sigma 1 and 20 % with sigma 2.
-    """
+    circle: NDArray[np.float32]  # on the unit circle
+    spread: NDArray[np.float32]  # sideways spread: exponential in the distance, mean 1
+    star: NDArray[np.float32]  # image of a star: 80 % normal with sigma 1, 20 % with sigma 2
+
+
+@lru_cache(maxsize=1)
+def scatter() -> Scatter:
+    """The points: radii in even steps of the distributions, angles turned by the golden angle."""
     u = (np.arange(POINTS) + 0.5) / POINTS
     angle = np.arange(POINTS) * math.pi * (3.0 - math.sqrt(5.0))
     circle = np.column_stack([np.cos(angle), np.sin(angle)])
@@ -208,7 +204,7 @@ def scatter() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     inside = 1.0 - 0.8 * np.exp(-0.5 * radius**2) - 0.2 * np.exp(-0.125 * radius**2)
     star = np.interp(u, inside, radius)
     spread = -np.log1p(-u)
-    return (circle * spread[:, None]).astype(np.float32), (circle * star[:, None]).astype(np.float32)
+    return Scatter(*(np.float32(circle * r[:, None]) for r in (np.ones(POINTS), spread, star)))
 
 
 @njit(cache=True)
@@ -260,7 +256,7 @@ MUON_STEPS = 16
 @njit(cache=True)
 def muon(state, setup, row, k, draw, scale, frame, room, n_pe):  # type: ignore[no-untyped-def]  # compiled
     """Mean number of photo-electrons of a muon in telescope `k`, and the drawn ones if asked."""
-    rho, along, ax, ay, az = _muon_geometry(row, setup.tels[k])
+    rho, along, ax, ay, az = _muon_geometry(row, room.tels[k])
     total = 0.0
     widest = 0.024
     if along <= 0.0 or rho > 0.03 * along + MIRROR_RADIUS_M:
