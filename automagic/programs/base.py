@@ -141,7 +141,9 @@ class Setup:
 def default_card(path: Path) -> dict[str, str]:
     """Read a program's default card, once a process."""
     if not path.is_file():
-        return {}
+        raise UserError(
+            f"there is no default card {path}", hint="Is the engine's marssys in site.toml the right folder?"
+        )
     return cards.read(path)
 
 
