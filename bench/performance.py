@@ -54,9 +54,9 @@ def published() -> dict[str, np.ndarray]:
 
 def test_gammas(folder: Path) -> dict[str, np.ndarray]:
     """Events of all simulated test gammas of an analysis, size above 50 phe in both telescopes and a valid energy."""
-    files = sorted(folder.glob("products/melibea/GA_*_Q_*.root"))
+    files = sorted(folder.glob("products/mc/GA_*_Q_*.root"))
     if not files:
-        raise SystemExit(f"no simulated test gammas under {folder}/products/melibea; run ./doit analysis={folder.name}")
+        raise SystemExit(f"no simulated test gammas under {folder}/products/mc; run ./doit analysis={folder.name}")
     parts = []
     for file in files:
         with uproot.open(file) as root:
