@@ -48,27 +48,26 @@ class Analysis:
         """Name of the folder."""
         return self.folder.name
 
-    @property
-    def marssys(self) -> Path:
-        """Folder of the engine's programs.
+    def marssys(self, engine: str) -> Path:
+        """Return the folder of an engine's programs; that of ``"openmars"`` is the project's own by default.
 
         Raises
         ------
         UserError
             Where the site does not say it, or it is not there.
         """
-        engine = self.site.engines.get(self.engine)  # type: ignore[call-overload]
-        if engine is not None:
-            folder = self.site.place(engine.marssys)
-        elif self.engine == "openmars":
+        given = {str(name): each.marssys for name, each in self.site.engines.items()}.get(engine)
+        if given is not None:
+            folder = self.site.place(given)
+        elif engine == "openmars":
             folder = Path(__file__).resolve().parents[2] / "openmars"
         else:
             raise UserError(
-                f"analysis.engine is '{self.engine}', but the site does not say where its programs are",
-                hint=f'Write [engines.{self.engine}] marssys = "/path" in {self.folder / "site.toml"}.',
+                f"analysis.engine is '{engine}', but the site does not say where its programs are",
+                hint=f'Write [engines.{engine}] marssys = "/path" in {self.folder / "site.toml"}.',
             )
         if not folder.is_dir():
-            raise UserError(f"engines.{self.engine}.marssys: there is no folder {folder}")
+            raise UserError(f"engines.{engine}.marssys: there is no folder {folder}")
         return folder
 
 

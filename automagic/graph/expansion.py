@@ -66,7 +66,8 @@ def expand(analysis: Analysis) -> Graph:
     UserError
         Where a card override is wrong, no run remains, or storage is not there.
     """
-    setup = Setup(analysis.engine, analysis.marssys, analysis.cards)
+    folders = analysis.marssys(analysis.engine), analysis.marssys("openmars")
+    setup = Setup(analysis.engine, *folders, analysis.cards)
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
     graph = _Builder(analysis, setup, selection)

@@ -61,11 +61,13 @@ class Wrapper:
     unknown: tuple[str, ...] = ()
     engine: str | None = None
 
-    def card_path(self, marssys: Path, variant: str = "") -> Path:
+    def card_path(self, setup: Setup, variant: str = "") -> Path:
         """Return where the default card is."""
         if self.engine == "science":
             return Path(__file__).resolve().parents[1] / "science" / "cards" / self.default_cards[variant]
-        return marssys / "mrcfiles" / self.default_cards[variant]
+        return (
+            (setup.openmars if self.engine == "openmars" else setup.marssys) / "mrcfiles" / self.default_cards[variant]
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Setup:
     ----------
     engine, marssys
         Which programs, and their folder.
+    openmars
+        Folder of openmars, which has the simulator; the same as `marssys` where that is the engine.
     overrides
         ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a
         dot (``M1.`` of ``star``) is for that variant alone.
@@ -83,12 +87,13 @@ class Setup:
 
     engine: str
     marssys: Path
+    openmars: Path
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def card(self, wrapper: Wrapper, values: Mapping[str, object] | None = None, variant: str = "") -> str:
         """Render a card: the default, the wrapper's `values` over it, and what the person wrote over both."""
         given = {key: cards.value(key, value) for key, value in (values or {}).items()}
-        default = default_card(wrapper.card_path(self.marssys, variant))
+        default = default_card(wrapper.card_path(self, variant))
         own = {key: cards.value(key, value) for key, value in self.written(wrapper, variant).items()}
         return cards.render(cards.merge(default, given, own))
 
@@ -163,10 +168,12 @@ def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -
             there = f"did you mean [cards.{near}]?" if near else f"there are {', '.join(programs)}"
             sentences.append(f"[cards.{program}]: no such program; {there}")
             continue
-        for variant in wrapper.default_cards or {"": ""}:
+        if not wrapper.default_cards:
+            sentences.append(f"[cards.{program}]: this program takes no card")
+        for variant in wrapper.default_cards:
             written = setup.written(wrapper, variant)
-            known = default_card(wrapper.card_path(setup.marssys, variant)) if wrapper.default_cards else {}
-            problems = cards.check(written, {*known, *wrapper.extra_keys, *wrapper.set_here}) if known else []
+            known = default_card(wrapper.card_path(setup, variant))
+            problems = cards.check(written, {*known, *wrapper.extra_keys, *wrapper.set_here})
             problems += [
                 f"the key {key!r} is set by autoMAGIC itself" for key in sorted(wrapper.set_here & set(written))
             ]

@@ -19,8 +19,8 @@ WRAPPER = Wrapper(
     stage="coach",
     summary="train gamma/hadron, disp and energy forests and energy look-up tables",
     default_cards={"": "coach.rc"},
-    set_here=frozenset({"RF.mcdata", "RF.data", "RF.outpath"}),
-    extra_keys=frozenset({"RF.zdmin", "RF.zdmax", "RF.outname"}),
+    set_here=frozenset({"RF.mcdata", "RF.data", "RF.outpath", "RF.outname"}),
+    extra_keys=frozenset({"RF.zdmin", "RF.zdmax"}),
     exit_codes=COMMON_EXIT_CODES,
     resources=Resources(memory_mb=1500, disk_mb=500, minutes=240),
     unknown=(

@@ -35,7 +35,7 @@ def test_a_source_is_enough(write):
     assert analysis.name == "mine"
     assert (analysis.kind, analysis.engine, analysis.data.level) == ("standard", "openmars", "calibrated")
     assert analysis.spectrum.reference == 1.0
-    assert analysis.marssys.name == "openmars"
+    assert analysis.marssys("openmars").name == "openmars"
 
 
 def test_all_of_the_plan_is_read(write):
@@ -144,9 +144,9 @@ def test_what_is_wrong_with_the_site_is_told(write, site, words):
 
 def test_mars_needs_to_know_where_it_is(write):
     with pytest.raises(UserError, match=r"engines\.mars"):
-        _ = load(write(GOOD + "[analysis]\nengine = 'mars'\n")).marssys
+        _ = load(write(GOOD + "[analysis]\nengine = 'mars'\n")).marssys("mars")
     with pytest.raises(UserError, match="there is no folder"):
-        _ = load(write(GOOD + "[analysis]\nengine = 'mars'\n", "[engines.mars]\nmarssys = 'nowhere'\n")).marssys
+        _ = load(write(GOOD + "[analysis]\nengine = 'mars'\n", "[engines.mars]\nmarssys = 'nowhere'\n")).marssys("mars")
 
 
 def test_a_folder_without_an_analysis_is_told(tmp_path):

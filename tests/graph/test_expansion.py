@@ -246,6 +246,7 @@ def test_what_the_analysis_says_of_the_spectrum_reaches_its_card(make):
         ('[cards.spectrum]\n"Spectrum.Model" = "a\\nb"\n', ["Spectrum.Model", "line breaks"]),
         ('[cards.spectrum]\n"Spectrum.Model" = "$(HOME)"\n', ["Spectrum.Model", "'$('"]),
         ('[cards.magic_dl3]\n"Magic DL3" = 1\n', ["'Magic DL3' cannot be a key"]),
+        ("[cards.selectmc]\nA = 1\n", ["[cards.selectmc]: this program takes no card"]),
         ('[cards.coach]\n"RF.outpath" = "/tmp"\n', ["'RF.outpath' is set by autoMAGIC"]),
     ],
 )  # fmt: skip
@@ -277,4 +278,17 @@ def test_comments_and_order_of_a_default_card_change_nothing(make, tmp_path):
     after = graph(**{"star_M1_OSA.rc": "MJStar.A: 1\nMJStar.B: 3\n"})
     assert {n for n in before if before[n] != after[n]} == {n for n in before if re.match(r"star:.*\.M1", n)}
     assert all(dataclasses.replace(after[n], card="") == dataclasses.replace(before[n], card="") for n in before)
+    default_card.cache_clear()
+
+
+def test_another_engine_can_analyse_what_openmars_simulates(make, tmp_path):
+    mars = tmp_path / "mars" / "mrcfiles"
+    mars.mkdir(parents=True)
+    for name in ("star_M1_OSA", "star_M2_OSA", "superstar", "coach", "melibea_stereo", "magic_dl3"):
+        (mars / f"{name}.rc").write_text("Key.OfMars: 1\n")
+    tasks = make("[analysis]\nengine = 'mars'\n", SIMULATED + "[engines.mars]\nmarssys = 'mars'\n").tasks
+    assert tasks["sim:05029747"].engine == "openmars"
+    assert "Sim.PedestalRate" in tasks["sim:05029747"].card
+    assert tasks["star:05029747.M1"].engine == "mars"
+    assert tasks["star:05029747.M1"].card == "Key.OfMars: 1\n"
     default_card.cache_clear()

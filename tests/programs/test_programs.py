@@ -1,5 +1,6 @@
 """The wrappers: what public sources say of MARS's programs, and agreement with the programs that are here."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from automagic.programs import PROGRAMS
 from automagic.programs.base import Setup, check_overrides
 
 ROOT = Path(automagic.__file__).parents[1]
-MARSSYS = ROOT / "openmars"
+OPENMARS = Setup("openmars", ROOT / "openmars", ROOT / "openmars")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_each_key_of_each_card_is_in_the_default_card(tasks):
         if not task.card:
             continue
         variant = f"M{task.conditions['telescope']}" if task.program == "star" else ""
-        default = read(wrapper.card_path(MARSSYS, variant))
+        default = read(wrapper.card_path(OPENMARS, variant))
         extra = {line.split(":")[0] for line in task.card.splitlines()} - set(default)
         assert not extra, f"{task.name}: no program here reads {extra}"
 
@@ -89,13 +90,13 @@ def test_each_default_card_key_can_be_overridden():
     overrides = {}
     for program, wrapper in PROGRAMS.items():
         for variant in wrapper.default_cards:
-            card = read(wrapper.card_path(MARSSYS, variant))
+            card = read(wrapper.card_path(OPENMARS, variant))
             prefix = f"{variant}." if variant else ""
             table = {prefix + key: value for key, value in card.items() if key not in wrapper.set_here}
             overrides.setdefault(program, {}).update(table)
-    check_overrides(Setup("openmars", MARSSYS, overrides), PROGRAMS, "analysis.toml")
+    check_overrides(replace(OPENMARS, overrides=overrides), PROGRAMS, "analysis.toml")
 
 
 def test_a_missing_default_card_is_told(tmp_path):
     with pytest.raises(UserError, match=r"star_M1_OSA\.rc"):
-        Setup("mars", tmp_path).card(PROGRAMS["star"], variant="M1")
+        Setup("mars", tmp_path, tmp_path).card(PROGRAMS["star"], variant="M1")
