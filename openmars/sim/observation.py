@@ -104,9 +104,11 @@ class Track:
         return self.day + (self.start_s + seconds) / SECONDS_PER_DAY
 
     def pointing(self, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Zenith distance and azimuth at seconds from the start; the azimuth runs on through 360."""
+        """Zenith distance and azimuth at seconds from the start; the azimuth runs on through 360 during the run."""
         zd, az = radec_to_altaz(*self.card.pointing, self.mjd(seconds))
-        return zd, np.degrees(np.unwrap(np.radians(az))) if len(az) > 1 else az
+        nodes = np.linspace(0, self.card.duration, max(2, int(self.card.duration / NODE_S) + 1))
+        run = np.unwrap(radec_to_altaz(*self.card.pointing, self.mjd(nodes))[1], period=360)
+        return zd, az + 360 * np.rint((np.interp(seconds, nodes, run) - az) / 360)
 
 
 def _gammas(card: SimCard, track: Track) -> list[Chunk]:

@@ -1,14 +1,21 @@
 """What openmars-sim writes: read and reconstructed with the programs of others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from openmars import sky
+from openmars.core.env import Env
+from openmars.core.program import MRCFILES
 from openmars.io import read_tree
 from openmars.io.times import from_mtime, to_mjd
+from openmars.sim.card import Truth, read_card
+from openmars.sim.montecarlo import draw_directions
+from openmars.sim.observation import Track, _alive
 from openmars.sim.program import PROGRAM
+from openmars.sim.spectrum import dnde_per_gev
 
 MC_CARD = {"Kind": "gamma", "Seed": 3, "Run": 1001, "Showers": 1500, "EnergyMin": 0.1}
 RUN_CARD = {
@@ -92,8 +99,13 @@ def reconstruct(magic_source, files, focal="EQUIVALENT"):
     return np.array(found), [images[1][n] for n in both]
 
 
-def test_mc_directions_and_cores_are_recovered_by_ctapipe(mc_pair, magic_source):
-    found, images = reconstruct(magic_source, {1: mc_pair[0], 2: mc_pair[1]})
+@pytest.fixture(scope="module")
+def reconstructed_mc(mc_pair, magic_source):
+    return reconstruct(magic_source, {1: mc_pair[0], 2: mc_pair[1]})
+
+
+def test_mc_directions_and_cores_are_recovered_by_ctapipe(reconstructed_mc):
+    found, images = reconstructed_mc
     truth = np.array(
         [
             [s.alt.to_value("deg"), s.az.to_value("deg"), s.core_x.to_value("m"), s.core_y.to_value("m")]
@@ -106,12 +118,12 @@ def test_mc_directions_and_cores_are_recovered_by_ctapipe(mc_pair, magic_source)
     assert np.median(np.hypot(found[:, 2] - truth[:, 2], found[:, 3] - truth[:, 3])) < 25
 
 
-def test_mc_showers_come_from_a_point_at_the_wobble_offset(mc_pair, magic_source):
+def test_mc_showers_come_from_a_point_at_the_wobble_offset(mc_pair, reconstructed_mc):
     showers = read_tree(mc_pair[0], "OriginalMC")
     assert len(showers["MMcEvtBasic.fEnergy"]) == MC_CARD["Showers"]
     offset = 0.00337 * np.hypot(showers["MSrcPosCam.fX"], showers["MSrcPosCam.fY"])
     np.testing.assert_allclose(offset, 0.4, atol=1e-4)
-    found, images = reconstruct(magic_source, {1: mc_pair[0], 2: mc_pair[1]})
+    found, images = reconstructed_mc
     alt, az = (np.array([p[k].to_value("deg") for _, p, _, _ in images]) for k in (0, 1))
     assert np.median(sky.separation(az, alt, found[:, 1], found[:, 0])) == pytest.approx(0.4, abs=0.04)
 
@@ -178,6 +190,59 @@ def test_source_switched_off_leaves_cosmic_rays_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("geometry", "inner", "outer", "mean_square"),
+    [("w0", 0.4, 0.4, 0.16), ("wr", 0.3, 0.5, 0.17), ("wd", 0.0, 1.5, 1.125)],
+)
+def test_offsets_of_the_mc_geometries(geometry, inner, outer, mean_square):
+    card = read_card(Env.parse(f"Sim.Geometry: {geometry}\nSim.Showers: 4000\nSim.AzimuthMax: 90\n"))
+    pointing_zd, pointing_az, zd, az = draw_directions(card)
+    offset = sky.separation(pointing_az, 90 - pointing_zd, az, 90 - zd)
+    assert offset.min() > inner - 1e-9
+    assert offset.max() < outer + 1e-9
+    assert np.mean(offset**2) == pytest.approx(mean_square, rel=0.04)
+    assert pointing_zd.min() >= 5
+    assert pointing_zd.max() <= 35
+    assert pointing_az.max() <= 90
+    x, y = sky.altaz_to_camera(zd, az, pointing_zd, pointing_az)
+    assert abs(np.mean(x)) + abs(np.mean(y)) < 0.06
+
+
+def test_sum_trigger_is_told_from_the_table_of_the_coincidence_trigger(tmp_path, magic_source):
+    card = RUN_CARD | {"Trigger": "sumt", "Duration": 10, "Subruns": 1, "BackgroundFraction": 0}
+    with magic_source(simulate(tmp_path, card)[0]) as source:
+        assert source.is_sumt
+        assert source.is_stereo
+
+
+def test_azimuth_runs_on_through_north():
+    card = read_card(Env.parse("Sim.Start: 2013-10-05T02:15:00Z\nSim.Duration: 7200\nSim.RA: 50\nSim.Dec: 60\n"))
+    track = Track.of(card)
+    whole = track.pointing(np.linspace(0, card.duration, 500))[1]
+    assert np.abs(np.diff(whole)).max() < 1
+    assert whole.min() < 360 < whole.max() or whole.min() < 0 < whole.max()
+    late = track.pointing(np.linspace(card.duration / 2, card.duration, 20))[1]
+    assert late[-1] == pytest.approx(whole[-1])
+
+
+def test_dead_time_swallows_events():
+    seconds = np.array([1.0, 1.00001, 1.00002, 1.00003, 2.0])
+    assert _alive(seconds, last=0.0).tolist() == [True, False, False, True, True]
+    assert not _alive(np.array([1.0]), last=1.0 - 1e-5)[0]
+
+
+def test_spectrum_is_absorbed_as_published():
+    pytest.importorskip("ebltable")
+    truth = Truth(4e-11, 1.0, 2.4, 0.3, 0.031, "dominguez")
+    energy = np.array([100.0, 1000.0, 10000.0])
+    clear = dnde_per_gev(replace(truth, ebl="none"))(energy)
+    depth = -np.log(dnde_per_gev(truth)(energy) / clear)
+    # Dominguez et al. 2011: about 0.3 at 1 TeV and 1.5 at 10 TeV for z = 0.03
+    assert depth[0] < 0.02
+    assert 0.15 < depth[1] < 0.45
+    assert 0.8 < depth[2] < 2.5
+
+
+@pytest.mark.parametrize(
     ("key", "value", "hint"),
     [
         ("Kind", "muon", "observation, off, gamma"),
@@ -199,10 +264,6 @@ def test_a_wrong_card_ends_with_one_line_that_says_what_is_allowed(tmp_path, cap
 
 
 def test_default_card_holds_every_key_that_is_read(tmp_path):
-    from openmars.core.env import Env
-    from openmars.core.program import MRCFILES
-    from openmars.sim.card import read_card
-
     env = Env.read(MRCFILES / "openmars-sim.rc")
     read_card(env)
     assert env.looked_up.keys() == env.values.keys()
