@@ -81,23 +81,25 @@ def shower_events(file: Calibrated, events: dict[str, Any]) -> np.ndarray:
     return np.flatnonzero(wanted)
 
 
-def pedestals(file: Calibrated, kind: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Times (MJD) and rms [k, 1039] of the pedestals of a file, None if it has none.
+def pedestals(file: Calibrated, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Times (MJD), means and rms [k, 1039] of the pedestals of a file, None if it has none.
 
     MC files repeat them with each event; the first is taken.
     """
-    branch = f"MPedPhot{kind}.fArray.fRms"
+    branches = [f"MPedPhot{kind}.fArray.{name}" for name in ("fMean", "fRms")]
     if file.is_mc:
-        if branch not in open_root(file.path).branches("Events"):
+        if not set(branches) <= set(open_root(file.path).branches("Events")):
             return None
-        return np.zeros(1), file.read("Events", [branch])[branch][:1, :N_PIXELS]
+        mean, rms = (file.read("Events", [branch])[branch][:1, :N_PIXELS] for branch in branches)
+        return np.zeros(1), mean, rms
     if "Pedestals" not in file.trees:
         return None
     times = [f"MTimePedestals.{name}" for name in ("fMjd", "fTime.fMilliSec", "fNanoSec")]
-    columns = file.read("Pedestals", [branch, *times])
-    if not len(columns[branch]):
+    columns = file.read("Pedestals", [*branches, *times])
+    if not len(columns[branches[0]]):
         return None
-    return mjd(columns, "MTimePedestals"), columns[branch][:, :N_PIXELS]
+    mean, rms = (columns[branch][:, :N_PIXELS] for branch in branches)
+    return mjd(columns, "MTimePedestals"), mean, rms
 
 
 def mjd(columns: dict[str, Any], name: str) -> np.ndarray:

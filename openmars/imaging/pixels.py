@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from openmars.camera import N_PIXELS
@@ -12,6 +10,8 @@ from openmars.core.env import Env
 UNSUITABLE_BIT = 2
 """Bit of the second word of a pixel in ``MBadPixelsCam`` that tells it is unsuitable (ctapipe_io_magic)."""
 STATUS_WORDS = 4
+DIM_PHE = 8.0
+"""Charge below which a pulse no longer tells the extractor where to look (as magic-cta-pipe adds noise)."""
 
 
 def dead_pixels(info: np.ndarray) -> np.ndarray:
@@ -58,12 +58,13 @@ def noisy_pixels(rms: np.ndarray, spread: float = 4.5, level: float = 400.0) -> 
 
 
 class NoiseAdder:
-    """Noise for Monte Carlo that is to look like brighter skies: ``MJStar.UseAddNoise``, ``MJStar.MAddNoise.*``.
+    """Noise for data that are to look like those of brighter skies: ``MJStar.UseAddNoise``, ``MJStar.MAddNoise.*``.
 
-    Each pixel gets Gaussian noise so that its pedestal rms becomes ``NewNoiseRMS``. ``NewNoiseMean`` is looked up and
-    not used: the mean of MARS is the bias of an extractor that searches the largest sum, and the stand-in's charges
-    have none. Where the noise is larger than the signal the arrival time is drawn anew, as an extractor would
-    find that of the noise. What ``Method`` 1 of MARS does is not public; only 2 is known here.
+    Every pixel gets Gaussian noise that brings its pedestal rms to ``NewNoiseRMS``. A pixel with less than
+    `DIM_PHE` also gets what its pedestal mean lacks of ``NewNoiseMean``, the bias of an extractor that searches the
+    largest sum, which more noise makes larger where there is no pulse. Where the noise is larger than
+    the charge was, the arrival time is drawn anew. How MARS does it is not public; of its methods 2 is known to
+    be in use, and the only one here.
     """
 
     def __init__(self, env: Env) -> None:
@@ -74,24 +75,33 @@ class NoiseAdder:
         self.rms = task.get_float("NewNoiseRMS", 1.0)
         self.seed = task.get_int("Seed", 1)
 
-    def add(self, charge: np.ndarray, time: np.ndarray, rms: np.ndarray, slices: int, key: tuple[int, ...]) -> None:
+    def add(
+        self,
+        charge: np.ndarray,
+        time: np.ndarray,
+        mean: np.ndarray,
+        rms: np.ndarray,
+        slices: int,
+        key: tuple[int, ...],
+    ) -> None:
         """Add noise in place; the same seed and key give the same.
 
         Parameters
         ----------
         charge, time : float32 array [n, 1183]
             phe and slices.
-        rms : float array [1039]
-            Pedestal rms that the charges have.
+        mean, rms : float array [1039]
+            Of the pedestals that the charges have, phe.
         slices : int
             Length of the readout.
         key : tuple of int
             Run, subrun and telescope.
         """
-        extra: Any = np.sqrt(np.maximum(self.rms**2 - np.asarray(rms, float) ** 2, 0.0)).astype(np.float32)
+        extra = np.sqrt(np.maximum(self.rms**2 - np.asarray(rms, float) ** 2, 0.0)).astype(np.float32)
+        bias = np.maximum(self.mean - np.asarray(mean, float), 0.0).astype(np.float32)
         random = np.random.Generator(np.random.PCG64([self.seed, *key]))
-        for q, t in zip(charge, time, strict=True):
+        for q, t in zip(charge[:, :N_PIXELS], time[:, :N_PIXELS], strict=True):
             noise = random.standard_normal(N_PIXELS, dtype=np.float32) * extra
-            lost = noise > np.maximum(q[:N_PIXELS], 0.0)
-            t[:N_PIXELS][lost] = random.random(int(lost.sum()), dtype=np.float32) * slices
-            q[:N_PIXELS] += noise
+            lost = noise > np.maximum(q, 0.0)
+            t[lost] = random.random(int(lost.sum()), dtype=np.float32) * np.float32(slices)
+            q += noise + np.where(q < DIM_PHE, bias, np.float32(0.0))

@@ -58,6 +58,8 @@ class Settings:
             ctx.fail(2, f"MJStar.MBadPixelsTreat.PedestalType: {self.pedestals}; expected Fundamental, "
                         "FromExtractor or FromExtractorRndm")  # fmt: skip
         self.noise: NoiseAdder = NoiseAdder(env)
+        if self.noise.used and self.noise.method != 2:
+            ctx.fail(2, f"MJStar.MAddNoise.Method: {self.noise.method}; only 2 is known")
         self.starguider = env.get_bool("MJStar.UseStarguider", True)
         env.get_bool("MJStar.CalibStarguider", True)  # the reports are taken as they are
         self.check_cleaning = env.get_bool("MJStar.CheckCleaning", True)
@@ -159,7 +161,7 @@ def _process(ctx: Context, file: Calibrated, settings: Settings, track: Track | 
         columns["UprootImageOrig"] = charge[described]
     if settings.keep_clean and images.masks is not None:
         columns["UprootImageOrigClean"] = np.where(images.masks, charge[:, : images.masks.shape[1]], 0)[described]
-    return {"Events": columns, "EffectiveOnTime": _on_time(head)}
+    return {"Events": columns} if file.is_mc else {"Events": columns, "EffectiveOnTime": _on_time(head)}
 
 
 def _pixels(file: Calibrated, showers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,7 +196,7 @@ def _bad_pixels(
     found = pedestals(file, settings.pedestals)
     if found is None:
         return dead[None], None
-    times, rms = found
+    times, _, rms = found
     if file.is_mc:
         return noisy_pixels(rms) | dead, None
     before = np.searchsorted(times, mjd(head, "MTime")[showers], side="left") - 1
@@ -207,7 +209,9 @@ def _add_noise(file: Calibrated, settings: Settings, charge: np.ndarray, time: n
     found = pedestals(file, settings.pedestals)
     if found is None:
         raise InputError(f"{file.path}: no pedestals, so the noise it has is not known; MJStar.UseAddNoise: no")
-    settings.noise.add(charge, time, found[1].mean(axis=0), file.slices, (file.run, file.subrun, file.telescope))
+    _, mean, rms = found
+    key = (file.run, file.subrun, file.telescope)
+    settings.noise.add(charge, time, mean.mean(axis=0), rms.mean(axis=0), file.slices, key)
 
 
 def _mc_columns(file: Calibrated, kept: np.ndarray) -> dict[str, Any]:
@@ -259,9 +263,8 @@ def _write(ctx: Context, file: Calibrated, output: Any, trees: dict[str, dict[st
     from openmars.io import write_root
 
     carried = {name: file.read(name) for name in file.trees if name not in NOT_CARRIED}
-    out: dict[str, Any] = {"Events": trees["Events"], "RunHeaders": file.read("RunHeaders")}
-    out |= {"RunTails": file.read("RunTails") | version_columns("star")}
-    write_root(output, out | carried | {"EffectiveOnTime": trees["EffectiveOnTime"]}, card_text(ctx))
+    heads = {"RunHeaders": file.read("RunHeaders"), "RunTails": file.read("RunTails") | version_columns("star")}
+    write_root(output, trees | heads | carried, card_text(ctx))
 
 
 PROGRAM = Program(
