@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from openmars.camera import N_PIXELS, NEIGHBOURS, PIX_X_MM, PIX_Y_MM, neighbour_matrix
+from openmars.core import Env
 from openmars.imaging.images import (
     DESCRIBED,
     NO_TIMES,
@@ -16,7 +17,6 @@ from openmars.imaging.images import (
     describe_images,
     neighbour_groups,
 )
-from openmars.core import Env
 from openmars.imaging.pixels import NoiseAdder, dead_pixels, noisy_pixels
 
 SPEED = 1.64
