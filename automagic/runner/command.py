@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from doit import cmd_info, cmd_list, cmd_run
@@ -15,7 +17,7 @@ from doit.control import TaskControl
 from doit.runner import Runner
 from doit.task import Stream
 
-from automagic.bookkeeping import Folder, Journal, hold, read_journal
+from automagic.bookkeeping import Folder, Journal, catalog, hold, read_journal
 from automagic.errors import UserError
 from automagic.executors import LocalExecutor
 from automagic.graph.task import Task
@@ -27,6 +29,9 @@ from automagic.runner.find import analyses, find_tasks
 from automagic.runner.loader import complain
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Session
+
+CATALOG_EVERY_S = 30.0
+"""So often the catalog is brought up to date while jobs run."""
 
 
 class Run(cmd_run.Run):
@@ -126,7 +131,8 @@ def drive(
     pyz = bundle(folder.work)
     executor = LocalExecutor(pyz, cores or session.local[0], session.local[1])
     journal = Journal(folder.journal)
-    driver = Driver(dep_manager, reporter, session, executor, journal, always, stream)
+    keeper = Keeper(session, reporter)
+    driver = Driver(dep_manager, reporter, session, executor, journal, always, stream, keeper.checkpoint)
     estimate = Estimate(executor.cores)
     estimate.learn(history(folder.journal))
     reporter.begin(session, closure(session.tasks, control.selected_tasks, control.tasks), estimate)
@@ -138,9 +144,11 @@ def drive(
             except Stopped as stop:
                 code, stopped = 128 + stop.number, f"stopped by {stop.name}"
                 driver.stop()
-    except BaseException:
+    except BaseException as error:
         executor.cancel()
         reporter.end()
+        if isinstance(error, OSError):
+            raise broken(error, folder) from None
         raise
     finally:
         session.hashes.save()
@@ -150,24 +158,66 @@ def drive(
         session.store.sweep(session.tasks.values())
     reporter.end()
     reporter.stopped = stopped
-    record(session, driver, journal, reporter, code)
+    keeper.close(journal, code)
     reporter.complete_run()
     return code
 
 
-def record(session: Session, driver: Driver, journal: Journal, reporter: Reporter, code: int) -> None:
-    """Bring catalog and report up to date, where anything changed. Neither can lose the run."""
-    from automagic.bookkeeping import catalog
+def broken(error: OSError, folder: Folder) -> UserError:
+    """Say that the driver itself could not go on; what is done is in the store."""
+    what = error.filename or folder.root
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            f"the disk is full: {what} could not be written",
+            hint="Make room there and run the same command again; it goes on from what is done.",
+        )
+    return UserError(f"{what}: {error.strerror or error}", hint="Put that right and run the same command again.")
 
-    changed = catalog.save_graph(session.folder, session.describe(reporter.failed, reporter.blocked))
-    if journal.used:
-        journal.write({"event": "end", "code": code})
-        journal.close()
-    if not (changed or journal.used) and session.folder.database.exists():
-        return
-    for what, write in (("catalog", catalog.rebuild), ("report", write_report)):
+
+class Keeper:
+    """Brings what is derived from journal and receipts up to date: the catalog now and then, all of it at the end.
+
+    Nothing that goes wrong here can lose a run: all of it can be made again.
+    """
+
+    def __init__(self, session: Session, reporter: Reporter) -> None:
+        self.session = session
+        self.reporter = reporter
+        self.begun = False
+        self._next = 0.0
+
+    def checkpoint(self) -> None:
+        """Write the graph before the first job, and the catalog every half a minute."""
+        now = time.monotonic()
+        if not self.begun:
+            self.begun = True
+            self._next = now + CATALOG_EVERY_S
+            self._try("graph", self.save_graph)
+        elif now >= self._next:
+            self._try("graph", self.save_graph)
+            self._try("catalog", lambda: catalog.rebuild(self.session.folder, live=True))
+            self._next = time.monotonic() + max(CATALOG_EVERY_S, 20 * (time.monotonic() - now))
+
+    def save_graph(self) -> None:
+        """Write what is asked for and how the tasks stand."""
+        graph = self.session.describe(self.reporter.failed, self.reporter.blocked)
+        self.changed = catalog.save_graph(self.session.folder, graph)
+
+    def close(self, journal: Journal, code: int) -> None:
+        """Bring everything up to date, where anything changed."""
+        self.changed = False
+        self._try("graph", self.save_graph)
+        if journal.used:
+            self._try("journal", lambda: journal.write({"event": "end", "code": code}))
+            journal.close()
+        if self.changed or journal.used or not self.session.folder.database.exists():
+            self._try("catalog", lambda: catalog.rebuild(self.session.folder))
+            self._try("report", lambda: write_report(self.session.folder))
+
+    @staticmethod
+    def _try(what: str, write: Callable[[], None]) -> None:
         try:
-            write(session.folder)
+            write()
         except (Exception, KeyboardInterrupt) as error:
             said = " ".join(str(error).split()) or type(error).__name__
             print(f"warning: the {what} could not be written: {said}", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from doit.runner import ERROR, FAILURE, SUCCESS, Runner
@@ -35,6 +35,7 @@ class Driver(Runner):
         journal: Journal,
         always: bool = False,
         stream: Any = None,
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(dep_manager, reporter, continue_=True, always_execute=always, stream=stream)
         self.session = session
@@ -42,7 +43,7 @@ class Driver(Runner):
         self.journal = journal
         self.final_result: int = SUCCESS
         self.cause: dict[str, str] = {}
-        self.changed = False
+        self.checkpoint = checkpoint
         self._batch: list[tuple[Request, dict[str, Any]]] = []
         self._attempts: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._depth = depths(session.tasks)
@@ -124,8 +125,9 @@ class Driver(Runner):
     def _prepare(self, node: Any, task: Task, standing: Standing) -> bool:
         """Put the job of a task into the next batch; tell whether it failed already."""
         assert standing.action is not None
-        self.session.store.unlink(task)
-        self.session.store.discard(standing.action)
+        if not standing.fresh:
+            self.session.store.unlink(task)
+            self.session.store.discard(standing.action)
         try:
             spec = self.session.spec(task, standing.action)
             path = self.session.write_spec(spec)
@@ -143,6 +145,7 @@ class Driver(Runner):
 
     def _flush(self) -> None:
         if self._batch:
+            self.checkpoint()
             self.journal.write(*(event for _, event in self._batch))
             self.executor.submit([request for request, _ in self._batch])
             self._batch.clear()
@@ -150,7 +153,9 @@ class Driver(Runner):
     # --- what came of it
 
     def _listen(self) -> list[Any]:
-        return self._handle(self.executor.wait(60.0))
+        over = self._handle(self.executor.wait(60.0))
+        self.checkpoint()
+        return over
 
     def _handle(self, events: Iterable[Event]) -> list[Any]:
         """Take note of events; return the nodes that are over."""
@@ -172,8 +177,12 @@ class Driver(Runner):
         action = submitted["action"]
         if state in ("done", None):
             # the store is the truth: a job that died right after publishing is done as well
+            receipt = self.session.store.receipt(action)
+            if receipt is not None and receipt.get("attempt") == event.attempt:
+                self.session.store.remember(action, receipt)
             receipt, why = self.session.store.intact(action, task.outputs)
             if receipt is not None:
+                self._compare(task, receipt, event)
                 self._done(node, task, submitted, receipt)
                 return
             reason = event.detail or f"the job says that it is done, but {why}"
@@ -186,8 +195,15 @@ class Driver(Runner):
             reason = event.end.get("reason") or "unknown"
         self._failed(node, task, reason, submitted, event.end)
 
+    def _compare(self, task: Task, receipt: Receipt, event: Event) -> None:
+        """Tell where a job has made other bytes than an earlier one of the same action, whose products stay."""
+        before = {product["name"]: product["sha256"] for product in receipt["outputs"]}
+        made = {product["name"]: product["sha256"] for product in event.end.get("outputs", ())}
+        different = [name for name, digest in made.items() if before.get(name) != digest]
+        if different:
+            self.reporter.task_differs(task.name, different)
+
     def _done(self, node: Any, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
-        self.changed = True
         self.journal.write({**submitted, "event": "done", **measured(receipt)})
         shutil.rmtree(self.session.folder.failure(submitted["action"]), ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
@@ -203,7 +219,6 @@ class Driver(Runner):
         submitted: dict[str, Any] | None = None,
         end: dict[str, Any] | None = None,
     ) -> None:
-        self.changed = True
         self.session.store.unlink(task)
         event = submitted or {"task": task.name}
         kind = "failed" if submitted else "problem"

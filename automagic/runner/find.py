@@ -22,6 +22,11 @@ def analyses() -> list[str]:
     return sorted(path.parent.name for path in (PROJECT / "analyses").glob("*/analysis.toml"))
 
 
+def label(folder: Path) -> str:
+    """Return how a person names an analysis: by its name in ``analyses/``, else by its path from where they are."""
+    return folder.name if folder.parent == PROJECT / "analyses" else os.path.relpath(folder, here())
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the most similar of the known words, if any is similar."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
@@ -77,7 +82,7 @@ def find_tasks(words: Iterable[str], tasks: dict[str, Task], folder: Path, other
             near = closest(word, known)
             raise UserError(
                 f"there is no task or product {word!r}" + (f"; did you mean {near!r}?" if near else ""),
-                hint=f"./doit list --all analysis={folder.name} lists all tasks.",
+                hint=f"./doit list --all analysis={label(folder)} lists all tasks.",
             )
         found.append(paths[0])
     return found

@@ -3,6 +3,7 @@ do."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 from doit.reporter import ConsoleReporter
 
 from automagic.runner.estimate import Estimate, in_words
+from automagic.runner.find import here, label
 from automagic.runner.session import Session
 
 SHOWN = 20
@@ -61,6 +63,10 @@ class Reporter(ConsoleReporter):
         """There was nothing to do for a task."""
         self._left(name, "up to date")
 
+    def task_differs(self, name: str, files: list[str]) -> None:
+        """A task that was made again has made other bytes."""
+        self._say(f"{name} made other bytes than before: {', '.join(files)}; the first ones stay")
+
     def task_failed(self, name: str, reason: str) -> None:
         """A task failed."""
         self._left(name, "failed")
@@ -108,13 +114,19 @@ class Reporter(ConsoleReporter):
         """Write a line: progress on no terminal, only what went wrong above the bars."""
         if self._bars is not None:
             if "FAILED" in text:
-                self._bars.console.print(text, markup=False, highlight=False)
+                self._say(text)
             return
         ended = sum(self.total.values()) - sum(self.left.values())
         seconds = self.seconds_left()
         more = f", about {in_words(seconds)} left" if seconds is not None and self.left else ""
         self.write(f"[{ended}/{sum(self.total.values())}] {text}{more}\n")
         self.outstream.flush()
+
+    def _say(self, text: str) -> None:
+        if self._bars is not None:
+            self._bars.console.print(text, markup=False, highlight=False)
+        else:
+            self.write(f"{text}\n")
 
     def _show_bars(self) -> None:
         if self._bars is not None or self.outstream is not sys.stdout or not sys.stdout.isatty():
@@ -143,7 +155,8 @@ class Reporter(ConsoleReporter):
     def summary(self) -> list[str]:
         """Return the lines of the summary."""
         assert self.session is not None
-        name, total = self.session.folder.name, sum(self.total.values())
+        root = self.session.folder.root
+        name, total = root.name, sum(self.total.values())
         if self.number("up to date") == total:
             plural = "the task is" if total == 1 else f"all {total} tasks are"
             return [f"{name}: nothing to do, {plural} up to date", *self._where()]
@@ -159,23 +172,21 @@ class Reporter(ConsoleReporter):
         order = {task: number for number, task in enumerate(self.session.tasks)}
         for task in sorted(self.failed, key=order.__getitem__)[:SHOWN]:
             reason = self.failed[task]
-            lines += [f"  {task} failed: {reason}", f"    {advice(task, reason, name)}"]
+            lines += [f"  {task} failed: {reason}", f"    {advice(task, reason, label(root))}"]
             after = sorted((o for o, cause in self.blocked.items() if cause == task), key=order.__getitem__)
             if after:
                 more = f" and {len(after) - 3} more" if len(after) > 3 else ""
                 lines.append(f"    not run because of it: {', '.join(after[:3])}{more}")
         if len(self.failed) > SHOWN:
-            lines.append(f"  and {len(self.failed) - SHOWN} more; automagic status {name} lists them all")
+            lines.append(f"  and {len(self.failed) - SHOWN} more; automagic status {label(root)} lists them all")
         if self.stopped:
             lines.append(f"{self.stopped}; what is done is kept, the same command goes on from here")
         return [*lines, *self._where()]
 
     def _where(self) -> list[str]:
-        import os
-
         assert self.session is not None
         report = self.session.folder.root / "results" / "report.html"
-        return [f"results: {os.path.relpath(report)}"] if report.exists() else []
+        return [f"results: {os.path.relpath(report, here())}"] if report.exists() else []
 
 
 def advice(task: str, reason: str, analysis: str) -> str:

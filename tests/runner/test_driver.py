@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,13 +78,19 @@ def analysis(tmp_path):
     return Toy(tmp_path / "toy")
 
 
-@pytest.fixture
-def done(analysis):
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
     """A toy analysis that was run to its end."""
-    said = analysis.run()
-    assert "6 ran" in said
+    analysis = Toy(tmp_path_factory.mktemp("finished") / "toy")
+    assert "6 ran" in analysis.run()
     assert len(analysis.calls()) == 6
-    return analysis
+    return analysis.folder
+
+
+@pytest.fixture
+def done(finished, tmp_path):
+    """A copy of it: what is up to date stays so in another folder."""
+    return Toy(shutil.copytree(finished, tmp_path / "toy", symlinks=True))
 
 
 def snapshot(folder):
@@ -95,6 +102,7 @@ def snapshot(folder):
 
 
 def test_second_run_does_nothing_says_so_and_leaves_no_trace(done):
+    done.run()  # learns the paths of the copy
     before = snapshot(done.folder)
     assert "nothing to do, all 6 tasks are up to date" in done.run()
     assert done.calls() == []
@@ -274,6 +282,43 @@ def test_task_that_left_the_analysis_leaves_no_link(done):
     done.run()
     assert not done.product("superstar:c").is_symlink()
     assert done.product("superstar:ab").exists()
+
+
+def test_a_broken_report_loses_nothing(analysis):
+    (analysis.folder / "break-report").touch()
+    assert "warning: the report could not be written" in analysis.run()
+    assert "nothing to do" in analysis.run()
+
+
+def test_always_makes_it_again_and_tells_where_bytes_differ(done):
+    (done.folder / "mars" / "toy").write_text("#!/bin/sh\ndate +%N > out/$1\n")
+    done.run("star:a")
+    before = done.product("star:a").read_bytes()
+    assert "star:a made other bytes than before: star-a.txt" in done.run("-a", "star:a")
+    assert done.product("star:a").read_bytes() == before
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    if os.getuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_full_disk_is_told_and_nothing_half_written_is_seen(small_disk):
+    analysis = Toy(small_disk / "toy")
+    program = analysis.folder / "mars" / "toy"
+    program.write_text(program.read_text() + '[ "$1" = star-b.txt ] && cat /dev/zero >> out/$1; true\n')
+    said = analysis.run(code=1)
+    assert "the disk is full" in said
+    assert "Traceback" not in said
+    assert not any("star-b" in p.name for p in analysis.folder.glob("products/*/*"))
+    assert not any(p.name == "star-b.txt" for p in analysis.folder.glob("store/**/*"))
 
 
 def test_products_are_read_only_and_links_relative(done):
