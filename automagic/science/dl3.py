@@ -50,6 +50,11 @@ class File:
     hdus: tuple[tuple[str, str, str], ...]
     point_like: bool
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the header says that the events are simulated; the real telescopes' files do not have the key."""
+        return bool(self.header.get("SIMULATD", False))
+
 
 def find(folder: Path) -> list[File]:
     """Find and check the DL3 files of a folder.
@@ -76,6 +81,9 @@ def find(folder: Path) -> list[File]:
     for one, other in pairwise(files):
         if one.obs_id == other.obs_id:
             raise DataError(f"{one.path.name} and {other.path.name} are both of run {one.obs_id}")
+    if len({file.simulated for file in files}) == 2:
+        odd = next(file for file in files if file.simulated)
+        raise DataError(f"{odd.path.name}: simulated runs and real ones cannot be mixed in one analysis")
     if len({file.point_like for file in files}) == 2:
         odd = next(file for file in files if file.point_like != files[0].point_like)
         raise DataError(f"{odd.path.name}: point-like and full-enclosure IRFs cannot be mixed in one analysis")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automagic.errors import UserError
-from automagic.science import models, numbers, reduce, style
+from automagic.science import dl3, models, numbers, reduce, style
 from automagic.science.settings import Settings
 
 UNIT = "cm-2 s-1"
@@ -86,7 +86,8 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     model = models.sky_model(settings)
     axis, _ = reduce.axes(settings)
     energies = _energies(settings, axis)
-    runs = reduce.datasets(settings, ind)
+    files = dl3.find(ind)
+    runs = reduce.datasets(settings, files)
     reduce.fit([runs.stack_reduce(name="stacked")], model)  # only its shape counts from here on
     runs.models = [model]
     curves = {}
@@ -101,9 +102,10 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         out / "lightcurve.json",
         _results(curves, fits, energies),
         source=model.name,
+        simulated=files[0].simulated,
         runs=[int(name) for name in runs.names],
     )
-    _plot(curves, fits, energies, threshold, model.name, out / "lightcurve.png")
+    _plot(curves, fits, energies, threshold, model.name, files[0].simulated, out / "lightcurve.png")
     for name, fit in fits.items():
         chance = "" if fit.p_value is None else f", chance of a constant flux {fit.p_value:.2g}"
         yield f"{len(curves[name].flux)} {name}s: mean {fit.mean:.3g} ± {fit.error:.2g} {UNIT}{chance}"
@@ -198,6 +200,7 @@ def _plot(
     energies: Any,
     threshold: float,
     name: str,
+    simulated: bool,
     path: Path,
 ) -> None:
     """Draw the fluxes of runs and nights in order of time, one slot a run, so that gaps of days take no space."""
@@ -238,6 +241,8 @@ def _plot(
         rf"  [$10^{{{int(np.log10(power))}}}$ cm$^{{-2}}$ s$^{{-1}}$]"
     )
     panel.set_title(name)
+    if simulated:
+        style.mark_simulated(panel)
     panel.legend(loc="upper left", ncols=3, columnspacing=1.4)
     lines = [_constant(label, fits[label]) for label in ("run", "night") if fits[label].freedom > 0]
     if lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from automagic.errors import UserError
@@ -12,15 +11,15 @@ from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
 
-def datasets(settings: Settings, ind: Path) -> Any:
+def datasets(settings: Settings, files: list[dl3.File]) -> Any:
     """Make one dataset a run, in the order of the runs, named after them.
 
     Parameters
     ----------
     settings
         The card.
-    ind
-        Folder of the DL3 files.
+    files
+        From `automagic.science.dl3.find`.
 
     Returns
     -------
@@ -36,7 +35,6 @@ def datasets(settings: Settings, ind: Path) -> Any:
     percent = settings.number("Spectrum.AeffMin", minimum=0, maximum=50)
     radius = settings.number("Spectrum.OnRadius", above=0, maximum=1)
     ra, dec = settings.position()
-    files = dl3.find(ind)
     runs = dl3.observations(files, ra, dec)
 
     from gammapy.datasets import Datasets, SpectrumDataset

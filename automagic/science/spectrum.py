@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from automagic.errors import UserError
-from automagic.science import models, numbers, reduce, spectrum_plot
+from automagic.science import dl3, models, numbers, reduce, spectrum_plot
 from automagic.science.settings import Settings
 
 
@@ -16,7 +16,8 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     threshold = settings.number("FluxPoints.MinSignificance", minimum=0, maximum=10)
     group = _group(settings)
     model = models.sky_model(settings)
-    runs = reduce.datasets(settings, ind)
+    files = dl3.find(ind)
+    runs = reduce.datasets(settings, files)
     stacked = runs.stack_reduce(name="stacked")
     result = reduce.fit([stacked], model)
     points = flux_points(stacked, model, group)
@@ -32,6 +33,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         out / "spectrum.json",
         results,
         source=model.name,
+        simulated=files[0].simulated,
         model=settings.text("Spectrum.Model"),
         ebl=settings.text("Spectrum.EBL"),
         redshift=settings.number("Source.Redshift"),
@@ -39,7 +41,8 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         covariance={"parameters": free, "matrix": covariance.data.tolist()},
         runs=[int(name) for name in runs.names],
     )
-    spectrum_plot.draw(stacked, model, points, {each["key"]: each for each in results}, out / "spectrum.png")
+    found = {each["key"]: each for each in results}
+    spectrum_plot.draw(stacked, model, points, found, out / "spectrum.png", simulated=files[0].simulated)
     yield ", ".join(_sentence(each) for each in parameters.free_parameters)
 
 
@@ -81,7 +84,7 @@ def flux_points(dataset: Any, model: Any, group: int) -> Any:
     model
         The fitted `gammapy.modeling.models.SkyModel`.
     group
-        Bins in a group; edges of groups are on the grid of the flux points, counted from 1 TeV.
+        Bins in a group, from the lowest on; the last group may have fewer.
 
     Returns
     -------
@@ -91,11 +94,11 @@ def flux_points(dataset: Any, model: Any, group: int) -> Any:
     import numpy as np
     from gammapy.estimators import FluxPointsEstimator
 
-    edges = dataset.counts.geom.axes["energy"].edges[::group]
-    valid = dataset.mask_safe.data.ravel()
-    first = int(np.argmax(valid)) // group  # bins below the safe energy have no flux point
+    edges = dataset.counts.geom.axes["energy"].edges
+    first = int(np.argmax(dataset.mask_safe.data.ravel()))  # bins below the safe energy have no flux point
+    chosen = [*range(first, len(edges) - 1, group), len(edges) - 1]
     estimator = FluxPointsEstimator(
-        energy_edges=edges[first:],
+        energy_edges=edges[chosen],
         source=model.name,
         selection_optional=["errn-errp", "ul"],
     )

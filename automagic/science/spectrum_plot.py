@@ -8,7 +8,7 @@ from typing import Any
 from automagic.science import models, style
 
 
-def draw(dataset: Any, model: Any, points: Any, results: dict[str, Any], path: Path) -> None:
+def draw(dataset: Any, model: Any, points: Any, results: dict[str, Any], path: Path, *, simulated: bool) -> None:
     """Draw the spectral energy distribution with model and Crab Nebula, excess counts, residuals.
 
     Parameters
@@ -23,6 +23,8 @@ def draw(dataset: Any, model: Any, points: Any, results: dict[str, Any], path: P
         The numbers of the step by key.
     path
         Of the PNG.
+    simulated
+        Whether to say so in the plot.
     """
     fig, (sed, counts, residuals) = style.figure(6.6, (4.0, 1.55, 1.0))
     low, high = results["spectrum.energy_min"]["value"], results["spectrum.energy_max"]["value"]
@@ -35,6 +37,8 @@ def draw(dataset: Any, model: Any, points: Any, results: dict[str, Any], path: P
         panel.tick_params(labelbottom=False)
     hours = results["spectrum.effective_time"]["value"]
     sed.set_title(f"{model.name}, {hours:.1f} h" if hours >= 1 else f"{model.name}, {60 * hours:.0f} min")
+    if simulated:
+        style.mark_simulated(sed)
     fig.align_ylabels([sed, counts, residuals])
     style.save(fig, path)
 

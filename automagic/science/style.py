@@ -89,6 +89,11 @@ def upper_limits(panel: Any, x: Any, y: Any, x_low: Any, x_high: Any, *, color: 
         )
 
 
+def mark_simulated(panel: Any) -> None:
+    """Say above a plot that its events did not come from the sky."""
+    panel.set_title("SIMULATED", loc="right", color=SIGNAL, weight="bold", fontsize=9.5)
+
+
 def save(fig: Any, path: Path) -> None:
     """Write a PNG that says neither when nor with what it was made."""
     fig.savefig(path, metadata={"Software": None})

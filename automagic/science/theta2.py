@@ -110,9 +110,10 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         out / "theta2.json",
         _results(found, float(edges[bins_on]), (low, high)),
         source=name,
+        simulated=files[0].simulated,
         runs=[file.obs_id for file in files],
     )
-    _plot(table, found, float(edges[bins_on]), out / "theta2.png", _title(name, files))
+    _plot(table, found, float(edges[bins_on]), out / "theta2.png", _title(name, files), files[0].simulated)
     yield f"{found.significance:.1f} sigma: {found.excess:.1f} ± {found.excess_error:.1f} events in {hours:.2f} h"
 
 
@@ -171,7 +172,7 @@ def _results(found: Detection, cut: float, energies: tuple[float, float]) -> lis
     ]
 
 
-def _plot(table: Any, found: Detection, cut: float, path: Path, title: str) -> None:
+def _plot(table: Any, found: Detection, cut: float, path: Path, title: str, simulated: bool) -> None:
     import numpy as np
 
     fig, (panel,) = style.figure(6.6, (4.0,))
@@ -188,6 +189,8 @@ def _plot(table: Any, found: Detection, cut: float, path: Path, title: str) -> N
     panel.set_xlabel(r"$\theta^2$  [deg$^2$]")
     panel.set_ylabel(f"Events per {edges[1] - edges[0]:g} deg$^2$")
     panel.set_title(title)
+    if simulated:
+        style.mark_simulated(panel)
     lines = [
         rf"$\mathbf{{{found.significance:.1f}\,\sigma}}$  (Li & Ma, eq. 17)",
         rf"$\theta^2 < {cut:g}$ deg$^2$,  {_range(table)}",

@@ -15,7 +15,12 @@ from automagic.science.settings import Settings
 
 RA, DEC = 83.63333, 22.01444
 POINTINGS = ((83.98333, 22.24389), (83.27917, 21.78389))
-CARD = {"Source.Name": "Test source", "Source.RA": str(RA), "Source.Dec": str(DEC)}
+CARD = {
+    "Source.Name": "Test source",
+    "Source.RA": str(RA),
+    "Source.Dec": str(DEC),
+    "FluxPoints.PerDecade": "1",
+}
 
 
 @pytest.fixture(scope="session")

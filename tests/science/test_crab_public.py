@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from automagic.science import models, reduce, spectrum, theta2
+from automagic.science import dl3, models, reduce, spectrum, theta2
 from automagic.science.settings import Settings
 
 CARD = {"Source.Name": "Crab Nebula", "Source.RA": "83.63333", "Source.Dec": "22.01444"}
@@ -32,7 +32,7 @@ def test_spectrum_is_the_published_one(real_dl3: Path, tmp_path: Path) -> None:
 def test_one_off_region_gives_the_same(real_dl3: Path) -> None:
     settings = Settings("spectrum", {**CARD, "Spectrum.OffRegions": "1"})
     model = models.sky_model(settings)
-    reduce.fit([reduce.datasets(settings, real_dl3).stack_reduce(name="all")], model)
+    reduce.fit([reduce.datasets(settings, dl3.find(real_dl3)).stack_reduce(name="all")], model)
     for key, (value, error) in PUBLISHED.items():
         assert abs(model.spectral_model.parameters[key].value - value) < 0.5 * error, key
 

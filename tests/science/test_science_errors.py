@@ -68,13 +68,13 @@ def test_one_run_twice(fake_dl3: Path, tmp_path: Path) -> None:
 def test_source_elsewhere(fake_dl3: Path) -> None:
     settings = Settings("spectrum", {**CARD, "Source.Dec": "38.2"})
     with pytest.raises(DataError, match=r"the source is 15\.96 deg from the pointing"):
-        reduce.datasets(settings, fake_dl3)
+        reduce.datasets(settings, dl3.find(fake_dl3))
 
 
 def test_off_regions_without_room(fake_dl3: Path) -> None:
     settings = Settings("spectrum", {**CARD, "Spectrum.OffRegions": "7"})
     with pytest.raises(DataError, match="run 5000000: 7 off regions overlap"):
-        reduce.datasets(settings, fake_dl3)
+        reduce.datasets(settings, dl3.find(fake_dl3))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_program_says_it_in_one_line(fake_dl3: Path, tmp_path: Path, capsys: pyt
 def test_too_little_for_a_fit(tmp_path: Path, write_run: Callable[..., None]) -> None:
     write_run(tmp_path / "run.fits", 1, seed=3, flux=lambda energy: 0 * energy, background=0.5)
     settings = Settings("spectrum", CARD)
-    data = reduce.datasets(settings, tmp_path)
+    data = reduce.datasets(settings, dl3.find(tmp_path))
     with pytest.raises(DataError, match="did not converge"):
         reduce.fit([data.stack_reduce(name="all")], models.sky_model(settings))
 
