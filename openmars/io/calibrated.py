@@ -245,7 +245,7 @@ class CalibratedWriter:
         reports: Mapping[str, Mapping[str, Column]] | None = None,
         mc: McInfo | None = None,
         showers: McTruth | None = None,
-        card: str = "",
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         """Write the trees other than ``Events``.
 
@@ -255,8 +255,8 @@ class CalibratedWriter:
             Trees of reports (data).
         mc, showers
             How the gammas were drawn, and the truth of all of them (MC): tree ``OriginalMC``.
-        card
-            The card of the program, kept as a text.
+        texts
+            Kept by name: the card of the program and what wrote the file.
         """
         self._out.extend("RunHeaders", headers.run_headers(self.info, self.n_events, mc=mc))
         self._out.extend("RunTails", headers.run_tails())
@@ -264,9 +264,9 @@ class CalibratedWriter:
             self._out.extend(name, tree)
         if showers is not None:
             self._out.extend("OriginalMC", _mc_basic("MMcEvtBasic", showers))
-        self._out.text("openmars", "written by openmars, an open simulation; these are not data of MAGIC")
-        if card:
-            self._out.text("openmars-sim.rc", card)
+        self._out.text("simulated", "these events are simulated; they are not data of MAGIC")
+        for name, text in (texts or {}).items():
+            self._out.text(name, text)
 
 
 def write_calibrated(

@@ -18,7 +18,6 @@ PATTERN_STEREO, PATTERN_PEDESTAL, PATTERN_MC, PATTERN_MC_SUM = 128, 8, 1, 32
 PRESCALER_STEREO = (0, 1, 0, 1, 0, 0, 0, 1)
 L3_TABLE = {"standard": "L3T_L1L1_100_SYNC", "sum": "L3T_SUMSUM_100_SYNC"}
 """Name of the table of the coincidence trigger by kind of trigger."""
-VERSION = (0, 1, 0)
 
 
 @dataclass(frozen=True)
@@ -173,11 +172,9 @@ def _mc_headers(info: RunInfo, mc: McInfo, n_events: int) -> dict[str, Column]:
 
 def run_tails() -> dict[str, Column]:
     """The tree ``RunTails``: the version of openmars where MARS writes its own; no ROOT was used (code 0)."""
-    code = VERSION[0] << 16 | VERSION[1] << 8 | VERSION[2]
-    return {
-        "MMarsVersion_sorcerer.fMARSVersionCode": _one(code, "i4"),
-        "MMarsVersion_sorcerer.fROOTVersionCode": _one(0, "i4"),
-    }
+    from openmars.core.provenance import version_columns
+
+    return dict(version_columns("sorcerer"))
 
 
 def drive_tree(

@@ -95,7 +95,7 @@ def _events(found: generate.Triggered, telescope: int, first: int, pattern: int)
     )
 
 
-def simulate(card: SimCard, paths: dict[int, Path], card_text: str) -> int:
+def simulate(card: SimCard, paths: dict[int, Path], texts: dict[str, str]) -> int:
     """Simulate and write one pair of files.
 
     Parameters
@@ -104,8 +104,8 @@ def simulate(card: SimCard, paths: dict[int, Path], card_text: str) -> int:
         What to simulate.
     paths
         File of each telescope.
-    card_text
-        Kept in the files.
+    texts
+        Kept in the files: the card as it was used, and what wrote them.
 
     Returns
     -------
@@ -143,5 +143,5 @@ def simulate(card: SimCard, paths: dict[int, Path], card_text: str) -> int:
                 writer.add(_events(found, t, first, pattern), _truth(found, found.impact_m[:, t - 1]))
         showers = generate.simulated_gammas(seed, energy, *where, card.impact_max)
         for writer in (m1, m2):
-            writer.finish(mc=info, showers=_truth(showers, showers.impact_m), card=card_text)
+            writer.finish(mc=info, showers=_truth(showers, showers.impact_m), texts=texts)
         return m1.n_events

@@ -194,14 +194,14 @@ class Observation:
         Where the telescopes point.
     paths
         File by telescope and subrun.
-    card_text
-        Kept in the files.
+    texts
+        Kept in the files: the card as it was used, and what wrote them.
     """
 
     card: SimCard
     track: Track
     paths: dict[tuple[int, int], Path]
-    card_text: str
+    texts: dict[str, str]
     stereo: int = 0
     last: float = -1.0
     counts: dict[int, int] = field(default_factory=dict)
@@ -219,7 +219,7 @@ class Observation:
                 trees = self._reports(subrun)
                 for writer, pedestal in zip(writers, noise, strict=True):
                     trees["Pedestals"] = pedestal_tree(self.track.day, self._times(subrun, REPORT_S), *pedestal)
-                    writer.finish(trees, card=self.card_text)
+                    writer.finish(trees, texts=self.texts)
         return self.counts
 
     def _fill(

@@ -10,15 +10,16 @@ from openmars.core.program import Context, Program
 
 def main(ctx: Context) -> int:
     """Simulate what the card asks for; gives the exit code."""
+    from openmars.core.provenance import card_text
     from openmars.sim.card import read_card
 
     card = read_card(ctx.env)
-    text = "".join(f"{key}: {value}\n" for key, value in sorted(ctx.env.looked_up.items()))
+    texts = card_text(ctx)
     if card.kind == "gamma":
         from openmars.sim import montecarlo
 
         pair = {t: ctx.output(montecarlo.mc_name(card, t)) for t in (1, 2)}
-        n = montecarlo.simulate(card, pair, text)
+        n = montecarlo.simulate(card, pair, texts)
         ctx.log(f"run {card.run}: {card.showers} gammas simulated, {n} triggered both telescopes")
         names = [path.name for path in pair.values()]
     else:
@@ -32,7 +33,7 @@ def main(ctx: Context) -> int:
             f"run {card.run:08d}: {card.source} {card.wobble}, {card.duration:g} s; simulated, with "
             f"{card.background_fraction:g} of the true rate of cosmic rays"
         )
-        counts = Observation(card, track, paths, text).simulate()
+        counts = Observation(card, track, paths, texts).simulate()
         for subrun, n in counts.items():
             rate = n / (card.duration / card.subruns)
             ctx.log(f"run {card.run:08d}.{subrun:03d}: {n} stereo events, {rate:.1f} per second")
