@@ -24,9 +24,6 @@ FIRST_ENERGY_GEV = 0.5
 START_STEP = 70.0
 DISTANCE_STEP_M = 20.0
 
-VIEW_DEG = 2.6
-VIEW = math.cos(math.radians(VIEW_DEG))
-
 
 @njit(cache=True)
 def _fill(table, air, light):  # type: ignore[no-untyped-def]  # compiled
@@ -86,11 +83,11 @@ def place(setup, row):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def in_view(frame, tel, row):  # type: ignore[no-untyped-def]  # compiled
-    """Whether the maximum of a gamma's shower is within `VIEW_DEG` of the pointing."""
+def in_view(frame, tel, row, limit):  # type: ignore[no-untyped-def]  # compiled
+    """Whether the maximum of a gamma's shower is nearer to the pointing than an angle with cosine `limit`."""
     x, y, z = row[9] - tel[0], row[10] - tel[1], row[11] - tel[2]
     axis = x * frame[2, 0] + y * frame[2, 1] + z * frame[2, 2]
-    return axis > VIEW * math.sqrt(x * x + y * y + z * z)
+    return axis > limit * math.sqrt(x * x + y * y + z * z)
 
 
 @njit(cache=True)

@@ -145,7 +145,7 @@ class ProtonField:
 LIGHT_YIELD = 0.32
 """Factor on the light, set so that a 100 GeV gamma at 100 m near the zenith gives some 120 photo-electrons."""
 
-WORTH_PE, LEAST_PE = 7.0, 13.0
+WORTH_PE, LEAST_PE = 11.0, 18.0
 """Showers expected to give less than this in a telescope are not simulated: first for mean showers, then for the
 shower as it came out. Set so that less than 1 % of the triggers are lost (tested)."""
 
@@ -202,8 +202,8 @@ def _setup(conditions: Conditions) -> kernel.Setup:
         light=angles().light,
         pixels=pixels(),
         trigger=trigger(conditions.trigger, conditions.nsb_level),
-        worth=WORTH_PE,
-        least=LEAST_PE,
+        worth=float(WORTH_PE),
+        least=float(LEAST_PE),
         pedestal=pedestal_table(conditions.nsb_level),
         noise=noise_rms(conditions.nsb_level),
         circle=points.circle,

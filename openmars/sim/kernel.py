@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from openmars.sim.atmosphere import OBSERVATORY_M, Air, lookup
 from openmars.sim.expect import expected_light, in_view, place
 from openmars.sim.hadron import proton
-from openmars.sim.light import MAX_PE, add_gamma, draw_segments, muon, perpendicular
+from openmars.sim.light import MAX_PE, add_gamma, draw_segments, expected_muon, muon, perpendicular
 from openmars.sim.rng import seed_stream, uniform
 from openmars.sim.telescope import POSITIONS_M, Pixels, empty_camera, expose, fill_frame
 from openmars.sim.trigger import Trigger, fires
@@ -23,8 +23,11 @@ from openmars.sim.trigger import Trigger, fires
 CORES = 8
 """Cores for which one cascade of a proton is used, one after the other, as simulations of air showers do."""
 
-FAINT_PE = 0.005
-"""Gammas of a proton expected to give less in both telescopes together are left out."""
+FAINT_PE = 0.1
+"""Gammas of a proton expected to give less in both cameras together are left out."""
+
+TRIGGER_COS, CAMERA_COS = math.cos(math.radians(2.0)), math.cos(math.radians(2.4))
+"""Angles from the pointing within which the maximum of a shower is to be, for the trigger or the camera to see it."""
 
 CORE, SHOWER, NOISE = 0, 1, 2
 """Streams of random numbers of one seed."""
@@ -267,12 +270,15 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
             seed_stream(state, seed, SHOWER, number)
             _, _, _, x, y, _ = draw_core(state, zd, az, impact_max)
             arrange(tels, x, y)
-            if not promising(state, setup, frame, room, n_gamma, n_mu):
+            if not promising(setup, frame, room, n_gamma, n_mu):
                 continue
             n_seg, mu0, mu1, xmax = _gammas_of(state, setup, frame, room, n_gamma)
             for j in range(n_mu):
-                mu0 += room.muons[j, 9]
-                mu1 += room.muons[j, 10]
+                track = room.muons[j]
+                track[9], _ = muon(state, setup, track, 0, False, 1.0, frame, room, 0)
+                track[10], _ = muon(state, setup, track, 1, False, 1.0, frame, room, 0)
+                mu0 += track[9]
+                mu1 += track[10]
             if min(mu0, mu1) < setup.least:
                 continue
             if observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
@@ -293,18 +299,16 @@ def view_cone(energy, worth):  # type: ignore[no-untyped-def]  # compiled
 
 
 @njit(cache=True)
-def promising(state, setup, frame, room, n_gamma, n_mu):  # type: ignore[no-untyped-def]  # compiled
-    """Whether both telescopes may see enough of the listed gammas and muons; notes the light of muons."""
+def promising(setup, frame, room, n_gamma, n_mu):  # type: ignore[no-untyped-def]  # compiled
+    """Whether both telescopes may see enough of the listed gammas and muons."""
     for k in range(2):
         tel = room.tels[k]
         light = 0.0
         for j in range(n_mu):
-            row = room.muons[j]
-            row[9 + k], _ = muon(state, setup, row, k, False, 1.0, frame, room, 0)
-            light += row[9 + k]
+            light += expected_muon(setup, room.muons[j], tel)
         for j in range(n_gamma):
             row = room.gammas[j]
-            if in_view(frame, tel, row):
+            if in_view(frame, tel, row, TRIGGER_COS):
                 light += expected_light(setup, tel, row)
         if light < setup.worth:
             return False
@@ -317,9 +321,13 @@ def _gammas_of(state, setup, frame, room, n_gamma):  # type: ignore[no-untyped-d
     n_seg, mu0, mu1, xmax, brightest = 0, 0.0, 0.0, 0.0, 0.0
     for j in range(n_gamma):
         row = room.gammas[j]
-        if expected_light(setup, room.tels[0], row) + expected_light(setup, room.tels[1], row) < FAINT_PE:
+        light = 0.0
+        for k in range(2):
+            if in_view(frame, room.tels[k], row, CAMERA_COS):
+                light += expected_light(setup, room.tels[k], row)
+        if light < FAINT_PE:
             continue
-        step = 0.7 if row[8] > 50.0 else 1.2
+        step = 0.7 if row[8] > 50.0 else 1.4
         n_seg, a, b, _, maximum = add_gamma(state, setup, frame, row, step, room, n_seg)
         mu0 += a
         mu1 += b

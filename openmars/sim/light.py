@@ -95,6 +95,7 @@ def add_gamma(state, setup, frame, start, step, room, n_seg):  # type: ignore[no
         px, py = x0 + path * dx, y0 + path * dy
         length = step * RADIATION_LENGTH / rho
         base = count[i] * length * air.yield_per_m * 0.5 * MIRROR_M2 * setup.efficiency
+        base *= transmission(air, depth, cos_z)
         cone = math.sqrt(2.0 * lookup(air.refraction, depth))
         mu0, mu1, sees0, sees1 = 0.0, 0.0, 0.0, 0.0
         for k in range(2):
@@ -107,7 +108,7 @@ def add_gamma(state, setup, frame, start, step, room, n_seg):  # type: ignore[no
                 continue
             theta = math.sqrt(2.0 * (1.0 - c) + 1e-12)
             g = photon_angle(setup.light, age[i], depth, theta / cone)
-            mu = base * g / d2 * transmission(air, depth, max(-vz / d, 0.1))
+            mu = base * g / d2
             sees = mu if off > TRIGGER_COS else 0.0
             if k == 0:
                 mu0, sees0 = mu, sees
@@ -248,6 +249,22 @@ def _muon_step(row, air, rho, along, back):  # type: ignore[no-untyped-def]  # c
         half = math.acos(min(max(c, -1.0), 1.0))
     per_m = air.yield_per_m * 0.5 * sin2 * half / math.pi * transmission(air, depth, -row[5])
     return per_m, theta, half, depth
+
+
+@njit(cache=True)
+def expected_muon(setup, row, tel):  # type: ignore[no-untyped-def]  # compiled
+    """Photo-electrons a muon may give in a telescope, from its light at one point; never much too few."""
+    rho, along, _, _, _ = _muon_geometry(row, tel)
+    back = rho / 0.021
+    if along <= 0.0 or back > along + MIRROR_RADIUS_M / 0.021:
+        return 0.0
+    z = max(row[2] + (along - back) * row[5], 0.0)
+    sin2 = 2.0 * setup.air.refraction[int(OBSERVATORY_DEPTH * math.exp(-z / 9000.0))] * 1.05
+    sin2 -= (MUON_GEV / row[6]) ** 2
+    if sin2 <= 0.0:
+        return 0.0
+    path = MIRROR_RADIUS_M / math.sqrt(sin2) * min(1.0, MIRROR_RADIUS_M / (2.0 * rho))
+    return setup.air.yield_per_m * 0.5 * sin2 * path * setup.efficiency
 
 
 MUON_STEPS = 16

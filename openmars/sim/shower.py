@@ -32,6 +32,8 @@ ANGLE_STEP = 0.04
 """The table of photon angles: steps in age, vertical depth (g/cm²) and angle over the largest Cherenkov angle."""
 
 MAX_SUBS = 512
+SIMPLE_GEV = 8.0
+"""Fainter showers are one pair and what follows on average."""
 
 
 class Angles(NamedTuple):
@@ -190,12 +192,18 @@ def profile(state, energy, depth, step, count, age, sub_e, sub_t):  # type: igno
     for i in range(bins):
         count[i] = 0.0
         age[i] = 0.0
-    n, first = cascade(state, energy, depth, sub_e, sub_t)
+    if energy < SIMPLE_GEV:
+        # a pair whose electrons share the energy evenly
+        n, times, first = 1, 2.0, depth + 9.0 / 7.0 * exponential(state)
+        sub_e[0], sub_t[0] = 0.5 * energy, first - 0.5
+    else:
+        n, first = cascade(state, energy, depth, sub_e, sub_t)
+        times = 1.0
     for j in range(n):
         beta = math.log(sub_e[j] / CRITICAL_GEV)
         if beta < 0.2:
             beta = 0.2
-        norm = 0.31 / math.sqrt(beta)
+        norm = times * 0.31 / math.sqrt(beta)
         i0 = max(int(sub_t[j] / step + 0.5), 0)
         for i in range(i0, bins):
             t = (i + 0.5) * step - sub_t[j]
