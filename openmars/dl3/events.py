@@ -156,6 +156,7 @@ def read_gammas(paths: Sequence[Path]) -> GammaRays:
         ``_Q_`` files of the test half.
     """
     from openmars.io import read_tree
+    from openmars.io.calibrated import az_of_mc_phi
 
     parts = [read_tree(path, "Events", [*_RECONSTRUCTED, *_MC]) for path in paths]
     showers = [read_tree(path, "OriginalMC", list(_SIMULATED)) for path in paths]
@@ -170,10 +171,8 @@ def read_gammas(paths: Sequence[Path]) -> GammaRays:
         raise InputError(f"{paths[0]}: files with different fImpactMax {np.unique(impact)} cannot be joined")
     x, y = (events[f"MSrcPosCam_1.f{axis}"] * MM_TO_DEG for axis in "XY")
     fields = _reconstructed(events)
-    fields["zenith"], fields["azimuth"] = mc_pointing(
-        events["MMcEvt_1.fTelescopeTheta"], events["MMcEvt_1.fTelescopePhi"]
-    )
-    sim_zenith, sim_azimuth = mc_pointing(sim["MMcEvtBasic_1.fTelescopeTheta"], sim["MMcEvtBasic_1.fTelescopePhi"])
+    fields["zenith"] = np.degrees(events["MMcEvt_1.fTelescopeTheta"])
+    fields["azimuth"] = az_of_mc_phi(events["MMcEvt_1.fTelescopePhi"])
     return GammaRays(
         **fields,
         true_energy=events["MMcEvt_1.fEnergy"] * 1e-3,
@@ -181,26 +180,10 @@ def read_gammas(paths: Sequence[Path]) -> GammaRays:
         theta2=(fields["x"] - x) ** 2 + (fields["y"] - y) ** 2,
         sim_energy=sim["MMcEvtBasic_1.fEnergy"] * 1e-3,
         sim_offset=np.hypot(sim["MSrcPosCam_1.fX"], sim["MSrcPosCam_1.fY"]) * MM_TO_DEG,
-        sim_zenith=sim_zenith,
-        sim_azimuth=sim_azimuth,
+        sim_zenith=np.degrees(sim["MMcEvtBasic_1.fTelescopeTheta"]),
+        sim_azimuth=az_of_mc_phi(sim["MMcEvtBasic_1.fTelescopePhi"]),
         impact_max_m=float(impact[0]) / 100,
     )
-
-
-def mc_pointing(theta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn CORSIKA's telescope angles (rad) into zenith distance and azimuth (deg).
-
-    The azimuth is 180° − phi + 7°, as ctapipe_io_magic takes it: phi is where the light goes to, from
-    magnetic north.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> zenith, azimuth = mc_pointing(np.array([0.5235988]), np.array([0.0]))
-    >>> zenith.round(3), azimuth
-    (array([30.]), array([187.]))
-    """
-    return np.degrees(theta), (180.0 - np.degrees(phi) + 7.0) % 360.0
 
 
 def source_name(path: Path) -> str:

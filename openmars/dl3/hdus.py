@@ -135,7 +135,7 @@ def _response(
         ("HDUCLAS2", kind[0], "IRF component"),
         ("HDUCLAS3", kind[1], "IRF type"),
         ("HDUCLAS4", kind[2], "IRF type"),
-        (f"CREF{len(columns) + 1}", f"({names})", "column referencing keyword"),
+        (f"CREF{len(columns) + 1}", f"({names})", "axes"),
         *more,
     ]
     return table(name, [*columns, value], keys)

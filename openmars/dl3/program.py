@@ -55,8 +55,8 @@ def convert(ctx: Context, path: Path, output: Path, gammas: GammaRays, settings:
         pointing_track(live, run.time, run.zenith, run.azimuth),
         gammas.sim_zenith,
         gammas.sim_azimuth,
-        ctx.env.get_int(f"{KEY}.ZenithBins", 4),
-        ctx.env.get_int(f"{KEY}.AzimuthBins", 2),
+        number(f"{KEY}.ZenithWindow", 0.05),
+        max(1, ctx.env.get_int(f"{KEY}.AzimuthBins", 1)),
         number(f"{KEY}.ZenithTolerance", 1.0),
         run.run,
     )

@@ -18,7 +18,6 @@ Columns = dict[str, np.ndarray]
 
 INVALID = -1.0
 """Hadronness and energy of events that cannot be reconstructed (energies below zero are known to mean that)."""
-SECONDS_A_DAY = 86400.0
 
 
 @dataclass
@@ -149,13 +148,14 @@ def sky_direction(events: Columns, new: Columns, monte_carlo: bool) -> Columns:
     dict of ndarray
         ``fDirectionZd``, ``fDirectionAz``, ``fDirectionDec`` (deg), ``fDirectionRA`` (h), ``fTheta2`` (deg²).
     """
+    from openmars.io.times import to_mjd
     from openmars.sky import altaz_to_radec, camera_to_altaz
 
     x, y = (new[f"MStereoParDisp.fDirection{axis}"].astype(float) for axis in "XY")
-    zenith, azimuth = camera_to_altaz(x, y, events["MPointingPos_1.fZd"], events["MPointingPos_1.fAz"])
+    zenith, azimuth = camera_to_altaz(x, y, *true_pointing(events))
     ra = dec = np.zeros(len(x))
     if not monte_carlo:
-        ra, dec = altaz_to_radec(zenith, azimuth, mjd(events))
+        ra, dec = altaz_to_radec(zenith, azimuth, to_mjd("MTime_1", events))
     source = [events[f"MSrcPosCam_1.f{axis}"] * features.MM_TO_DEG for axis in "XY"]
     return {
         "MStereoParDisp.fDirectionZd": zenith.astype(np.float32),
@@ -166,10 +166,12 @@ def sky_direction(events: Columns, new: Columns, monte_carlo: bool) -> Columns:
     }
 
 
-def mjd(events: Columns) -> np.ndarray:
-    """Give the modified Julian dates (UTC) of the events."""
-    seconds = events["MTime_1.fTime.fMilliSec"] * 1e-3 + events["MTime_1.fNanoSec"] * 1e-9
-    return events["MTime_1.fMjd"].astype(float) + seconds / SECONDS_A_DAY
+def true_pointing(events: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Give zenith distance and azimuth (deg) of M1, without what the starguider found it to be off."""
+    zenith, azimuth = (
+        events[f"MPointingPos_1.f{angle}"] - events.get(f"MPointingPos_1.fDev{angle}", 0.0) for angle in ("Zd", "Az")
+    )
+    return zenith, azimuth
 
 
 def read_time_slices(path: Path) -> np.ndarray:

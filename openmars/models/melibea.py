@@ -96,8 +96,10 @@ def _convert(
     settings: dict[str, Any],
     slices: np.ndarray | None,
 ) -> tuple[str, int, int]:
+    from openmars.core.provenance import card_text
     from openmars.io import open_root, write_root
-    from openmars.models.apply import mjd, outside, sky_direction
+    from openmars.io.times import to_mjd
+    from openmars.models.apply import outside, sky_direction
 
     file = open_root(path)
     if file.level() != "superstar":
@@ -108,7 +110,7 @@ def _convert(
     trees = {tree: file.read(tree) for tree in file.trees()}
     events = trees["Events"]
     if slices is not None and not monte_carlo:
-        keep = outside(mjd(events), slices)
+        keep = outside(to_mjd("MTime_1", events), slices)
         events = {name: values[keep] for name, values in events.items()}
         ctx.log(f"{path.name}: {int((~keep).sum())} of {len(keep)} events are in excluded time slices")
     new = models.apply(events, **settings)
@@ -116,29 +118,20 @@ def _convert(
         new |= sky_direction(events, new, monte_carlo)
     trees["Events"] = events | new
     trees["RunTails"] = trees.get("RunTails", {}) | _version(trees)
-    write_root(output, trees, file.texts() | {"RC/melibea_stereo.rc": _card(ctx)})
+    write_root(output, trees, file.texts() | card_text(ctx))
     total, valid = len(events["MHillas_1.fSize"]), _valid(new)
     ctx.log(f"{path.name}: {total} events, {valid} reconstructed -> {output.name}")
     return output.name, total, valid
 
 
 def _version(trees: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Give the columns that say which version wrote the file; no ROOT was used (code 0)."""
+    """Give the columns that say which version wrote the file, as long as those that are there."""
     import numpy as np
 
-    from openmars.core.program import openmars_version
+    from openmars.core.provenance import version_columns
 
-    major, minor, patch = (int(word) for word in openmars_version().split(".")[:3])
     entries = max((len(values) for values in trees.get("RunTails", {}).values()), default=1)
-    code = major << 16 | minor << 8 | patch
-    return {
-        "MMarsVersion_melibea.fMARSVersionCode": np.full(entries, code, dtype=np.int32),
-        "MMarsVersion_melibea.fROOTVersionCode": np.zeros(entries, dtype=np.int32),
-    }
-
-
-def _card(ctx: Context) -> str:
-    return "".join(f"{key}: {value}\n" for key, value in ctx.env.looked_up.items())
+    return {name: np.repeat(value, entries) for name, value in version_columns("melibea").items()}
 
 
 def _valid(new: dict[str, np.ndarray]) -> int:
@@ -152,6 +145,7 @@ def _summary(ctx: Context, rows: list[tuple[str, int, int]]) -> None:
     """Write the summary file, with one entry a file."""
     import numpy as np
 
+    from openmars.core.provenance import card_text
     from openmars.io import write_root
 
     outname = ctx.value("outname", "")
@@ -161,7 +155,7 @@ def _summary(ctx: Context, rows: list[tuple[str, int, int]]) -> None:
         "fNumEvents": np.asarray(totals, dtype=np.int64),
         "fNumReconstructed": np.asarray(valid, dtype=np.int64),
     }
-    write_root(ctx.out / f"melibea{outname}.root", {"Files": files}, {"RC/melibea_stereo.rc": _card(ctx)})
+    write_root(ctx.out / f"melibea{outname}.root", {"Files": files}, card_text(ctx))
 
 
 PROGRAM = Program(

@@ -192,7 +192,7 @@ def test_output_is_of_level_melibea_and_keeps_all_it_was_given(folder: Path) -> 
         for name, values in before.read(tree).items():
             np.testing.assert_array_equal(after.read(tree, [name])[name], values)
     assert "MMarsVersion_melibea.fMARSVersionCode" in after.branches("RunTails")
-    assert "RF.zdmin: default: 0" in after.texts()["RC/melibea_stereo.rc"]
+    assert "RF.zdmin: default: 0" in after.texts()["melibea_stereo.rc"]
 
 
 def test_right_ascension_and_declination_of_data_only(folder: Path, gammas: dict) -> None:
