@@ -1,15 +1,15 @@
 """Energy by look-up: what energy an image of some size, impact and height of maximum has on average.
 
 One table a telescope, over the logarithm of size, impact and height of the shower maximum, of the mean and the
-spread of log10(energy) - log10(size): the energy is nearly proportional to the size, so what is left is smooth. Counts
-and sums are smoothed before they are divided, which also fills bins without showers from their neighbours. What remains
-of zenith distance and leakage is taken out by a straight line. The telescopes are joined by the inverse of
-their squared spreads.
+spread of log10(energy) - log10(size): the energy is nearly proportional to the size, so what is left is smooth. The
+tables are filled with images that are whole; counts and sums are smoothed before they are divided, which also fills
+bins without showers from their neighbours. What remains of zenith distance, and of leakage for images that the edge
+cuts, is taken out by straight lines. The telescopes are joined by the inverse of their squared spreads.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ import numpy as np
 from openmars.core import InputError
 
 KIND = "energy tables"
-SMOOTHING = (1.5, 1.0, 1.0)
+SMOOTHING = (1.5, 0.6, 0.6)
 """Width of the smoothing in bins of log size, impact and height."""
+MAX_LEAKAGE = 0.1
+"""Images with more of their light in the outermost ring of pixels are not filled into the tables."""
 MIN_SPREAD = 0.02
 AXES = ("log_size", "impact", "max_height")
 
@@ -33,8 +35,11 @@ class EnergyTable:
         Centres of the bins; log10 phe, m, km.
     mean, spread : ndarray, shape (log_size, impact, max_height)
         Of log10(energy / GeV) - log10(size / phe).
-    slope : ndarray, shape (3,)
-        Offset, slope with 1/cos(zenith) - 1, slope with leakage: to add to the logarithm of the energy.
+    slope : ndarray, shape (4,)
+        Offset, slope with 1/cos(zenith) - 1, slopes with leakage below and above `MAX_LEAKAGE`: to add to the
+        logarithm of the energy.
+    edge : ndarray, shape (1,)
+        Spread that a leakage of 1 would add, in quadrature.
     """
 
     log_size: np.ndarray
@@ -43,6 +48,7 @@ class EnergyTable:
     mean: np.ndarray
     spread: np.ndarray
     slope: np.ndarray
+    edge: np.ndarray
 
     def look_up(self, features: dict[str, np.ndarray], telescope: int) -> tuple[np.ndarray, np.ndarray]:
         """Give log10(energy / GeV) and its spread.
@@ -62,6 +68,7 @@ class EnergyTable:
         ]
         mean, spread = (map_coordinates(table, place, order=1, mode="nearest") for table in (self.mean, self.spread))
         log_size = features[f"log_size_{telescope}"].astype(float)
+        spread = np.hypot(spread, self.edge[0] * features[f"leakage_{telescope}"])
         return log_size + mean + _correction(features, telescope) @ self.slope, spread
 
 
@@ -76,7 +83,9 @@ def _names(telescope: int) -> tuple[str, str, str]:
 
 def _correction(features: dict[str, np.ndarray], telescope: int) -> np.ndarray:
     zenith = 1.0 / features["cos_zenith"].astype(float) - 1.0
-    return np.column_stack([np.ones(len(zenith)), zenith, features[f"leakage_{telescope}"]])
+    leakage = features[f"leakage_{telescope}"].astype(float)
+    below, above = np.minimum(leakage, MAX_LEAKAGE), np.maximum(leakage - MAX_LEAKAGE, 0.0)
+    return np.column_stack([np.ones(len(zenith)), zenith, below, above])
 
 
 def fill(features: dict[str, np.ndarray], log_energy: np.ndarray, telescope: int) -> EnergyTable:
@@ -93,13 +102,15 @@ def fill(features: dict[str, np.ndarray], log_energy: np.ndarray, telescope: int
     """
     from scipy.ndimage import gaussian_filter
 
+    whole = features[f"leakage_{telescope}"] <= MAX_LEAKAGE
     edges = (np.linspace(1.5, 5.5, 33), np.linspace(0, 400, 17), np.linspace(3, 19, 9))
     centres = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
     names = _names(telescope)
     point = [
-        np.clip(features[name].astype(float), edge[0], edge[-1] - 1e-6) for name, edge in zip(names, edges, strict=True)
+        np.clip(features[name][whole].astype(float), edge[0], edge[-1] - 1e-6)
+        for name, edge in zip(names, edges, strict=True)
     ]
-    residual = log_energy - features[names[0]]
+    residual = (log_energy - features[names[0]])[whole]
     sums = [
         gaussian_filter(np.histogramdd(point, bins=edges, weights=w)[0], SMOOTHING, mode="nearest", truncate=8)
         for w in (np.ones(len(residual)), residual, residual**2)
@@ -107,12 +118,29 @@ def fill(features: dict[str, np.ndarray], log_energy: np.ndarray, telescope: int
     count = np.maximum(sums[0], 1e-300)
     mean = np.where(sums[0] > 1e-12, sums[1] / count, np.mean(residual))
     variance = np.where(sums[0] > 1e-12, sums[2] / count - mean**2, np.var(residual))
-    table = EnergyTable(
-        centres[0], centres[1], centres[2], mean, np.sqrt(np.maximum(variance, MIN_SPREAD**2)), np.zeros(3)
+    spread = np.sqrt(np.maximum(variance, MIN_SPREAD**2))
+    return _corrected(
+        EnergyTable(centres[0], centres[1], centres[2], mean, spread, np.zeros(4), np.zeros(1)),
+        features,
+        log_energy,
+        telescope,
     )
-    rest = log_energy - table.look_up(features, telescope)[0]
-    slope = np.linalg.lstsq(_correction(features, telescope), rest, rcond=None)[0]
-    return EnergyTable(centres[0], centres[1], centres[2], table.mean, table.spread, slope)
+
+
+def _corrected(
+    table: EnergyTable, features: dict[str, np.ndarray], log_energy: np.ndarray, telescope: int
+) -> EnergyTable:
+    """Fit what the table leaves: with whole images first, then with those that the edge cuts."""
+    value, spread = table.look_up(features, telescope)
+    terms = _correction(features, telescope)
+    rest, whole = log_energy - value, terms[:, 3] == 0
+    slope = np.append(np.linalg.lstsq(terms[whole, :3], rest[whole], rcond=None)[0], 0.0)
+    rest -= terms @ slope
+    slope[3] = np.sum(rest * terms[:, 3]) / max(np.sum(terms[:, 3] ** 2), 1e-12)
+    rest -= slope[3] * terms[:, 3]
+    leakage2 = features[f"leakage_{telescope}"].astype(float) ** 2
+    added = np.sum(leakage2 * (rest**2 - spread**2)) / max(np.sum(leakage2**2), 1e-12)
+    return replace(table, slope=slope, edge=np.sqrt(np.maximum([added], 0.0)))
 
 
 def join(values: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
