@@ -67,9 +67,7 @@ def check_file(path: Path, name: str, checks: dict[str, Any], skipped: list[str]
     """
     unknown = set(checks) - KNOWN
     if unknown:
-        raise JobFailed(
-            f"{name}: unknown check {', '.join(sorted(unknown))}; known are {', '.join(sorted(KNOWN))}"
-        )
+        raise JobFailed(f"{name}: unknown check {', '.join(sorted(unknown))}; known are {', '.join(sorted(KNOWN))}")
     counted = {"bytes": _check_plain(path, name, checks)}
     if checks.get("fits") or "hdus" in checks:
         counted.update(_check_fits(path, name, checks))
@@ -81,9 +79,7 @@ def check_file(path: Path, name: str, checks: dict[str, Any], skipped: list[str]
 def _check_plain(path: Path, name: str, checks: dict[str, Any]) -> int:
     try:
         if not path.is_file():
-            raise JobFailed(
-                f"{name} is missing ({path.resolve()})" if path.is_symlink() else f"{name} is missing"
-            )
+            raise JobFailed(f"{name} is missing ({path.resolve()})" if path.is_symlink() else f"{name} is missing")
         size = path.stat().st_size
         with open(path, "rb") as file:
             file.read(1)

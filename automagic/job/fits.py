@@ -41,9 +41,7 @@ def _size(cards: dict[str, str]) -> int:
     cells = 1
     for length in axes:
         cells *= length
-    return (
-        abs(int(cards["BITPIX"])) // 8 * int(cards.get("GCOUNT", 1)) * (int(cards.get("PCOUNT", 0)) + cells)
-    )
+    return abs(int(cards["BITPIX"])) // 8 * int(cards.get("GCOUNT", 1)) * (int(cards.get("PCOUNT", 0)) + cells)
 
 
 def hdus(path: str | Path) -> list[Hdu]:

@@ -49,7 +49,7 @@ def write_folder(folder: Path, receipt: dict[str, Any], spec: dict[str, Any]) ->
     for name in ("card.rc", "log.txt"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
-    receipt["card"] = sha256_file(target / "card.rc") if (target / "card.rc").exists() else None
+    receipt["card"] = sha256_file(target / "card.rc") if spec["card"] and (target / "card.rc").exists() else None
     text = json.dumps(receipt, indent=1, sort_keys=True, ensure_ascii=False)
     (target / "receipt.json").write_text(text + "\n", encoding="utf-8")
     for path in target.rglob("*"):

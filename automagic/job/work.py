@@ -111,9 +111,7 @@ class Job:
 
     def _run_program(self) -> Outcome:
         variables = dict(self.spec["variables"])
-        variables.update(
-            HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp"), PWD=str(self.folder)
-        )
+        variables.update(HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp"), PWD=str(self.folder))
         self.receipt["variables"] = self.spec["variables"]
         seconds = 60.0 * float(self.spec["resources"]["minutes"])
         try:
@@ -181,9 +179,7 @@ class Job:
 
     def _explain(self, error: OSError) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return (
-                f"the disk is full: {error.filename or self.folder} could not be written ({error.strerror})"
-            )
+            return f"the disk is full: {error.filename or self.folder} could not be written ({error.strerror})"
         return f"{error.filename or 'the scratch folder'}: {error.strerror}"
 
     def _finish_outputs(self) -> list[dict[str, Any]]:
@@ -214,13 +210,9 @@ class Job:
         self.receipt.update(state="failed", reason=reason, ended=now(), unchecked=self.skipped)
         self.receipt.pop("outputs", None)
         with contextlib.suppress(OSError, JobFailed):
-            shutil.rmtree(
-                self.folder / "out", ignore_errors=True
-            )  # makes room for the receipt on a full disk
+            shutil.rmtree(self.folder / "out", ignore_errors=True)  # makes room for the receipt on a full disk
             shutil.rmtree(self.folder / "publish", ignore_errors=True)
-            publish(
-                write_folder(self.folder, self.receipt, self.spec), Path(self.spec["failed"]), replace=True
-            )
+            publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["failed"]), replace=True)
 
 
 @contextlib.contextmanager

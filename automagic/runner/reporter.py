@@ -16,7 +16,7 @@ from automagic.runner.find import here, label
 from automagic.runner.session import Session
 
 SHOWN = 20
-"""So many failures are told one by one; the rest is counted."""
+"""So many reasons of failures are told; the rest is counted."""
 
 
 class Reporter(ConsoleReporter):
@@ -169,24 +169,41 @@ class Reporter(ConsoleReporter):
             numbers.append(f"{sum(self.left.values())} remain")
         took = in_words(time.monotonic() - self.began)
         lines = [f"{name}: {total} tasks: {', '.join(numbers)} (in {took})"]
-        order = {task: number for number, task in enumerate(self.session.tasks)}
-        for task in sorted(self.failed, key=order.__getitem__)[:SHOWN]:
-            reason = self.failed[task]
-            lines += [f"  {task} failed: {reason}", f"    {advice(task, reason, label(root))}"]
-            after = sorted((o for o, cause in self.blocked.items() if cause == task), key=order.__getitem__)
-            if after:
-                more = f" and {len(after) - 3} more" if len(after) > 3 else ""
-                lines.append(f"    not run because of it: {', '.join(after[:3])}{more}")
-        if len(self.failed) > SHOWN:
-            lines.append(f"  and {len(self.failed) - SHOWN} more; automagic status {label(root)} lists them all")
+        lines += self._failures(label(root))
         if self.stopped:
             lines.append(f"{self.stopped}; what is done is kept, the same command goes on from here")
         return [*lines, *self._where()]
+
+    def _failures(self, analysis: str) -> list[str]:
+        """Return what failed and why, those of one reason together, what to do, and what did not run because of it."""
+        assert self.session is not None
+        position = {task: number for number, task in enumerate(self.session.tasks)}.__getitem__
+        reasons: dict[str, list[str]] = {}
+        for task in sorted(self.failed, key=position):
+            reasons.setdefault(self.failed[task], []).append(task)
+        lines = []
+        for reason, failed in list(reasons.items())[:SHOWN]:
+            lines += [f"  {some(failed)} failed: {reason}", f"    {advice(failed[0], reason, analysis)}"]
+            after = sorted((task for task, cause in self.blocked.items() if cause in failed), key=position)
+            if after:
+                lines.append(f"    not run because of it: {some(after)}")
+        if len(reasons) > SHOWN:
+            lines.append(f"  and for {len(reasons) - SHOWN} more reasons; see  automagic status {analysis}")
+        return lines
 
     def _where(self) -> list[str]:
         assert self.session is not None
         report = self.session.folder.root / "results" / "report.html"
         return [f"results: {os.path.relpath(report, here())}"] if report.exists() else []
+
+
+def some(names: list[str]) -> str:
+    """Name the first few.
+
+    >>> some(["a", "b"]), some(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def advice(task: str, reason: str, analysis: str) -> str:

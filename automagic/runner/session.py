@@ -151,7 +151,9 @@ class Session:
         }
         for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR"):
             variables[f"{name}_NUM_THREADS"] = "1"
-        if task.engine != "science":
+        if task.engine == "science":
+            variables["PYTHONPATH"] = str(PROJECT)
+        else:
             variables["MARSSYS"] = str(self.programs(task.engine))
             variables["OPENMARS_PYTHON"] = sys.executable
         if task.engine == "mars":
