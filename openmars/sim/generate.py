@@ -145,9 +145,10 @@ class ProtonField:
 LIGHT_YIELD = 0.32
 """Factor on the light, set so that a 100 GeV gamma at 100 m near the zenith gives some 120 photo-electrons."""
 
-WORTH_PE, LEAST_PE = 11.0, 18.0
-"""Showers expected to give less than this in a telescope are not simulated: first for mean showers, then for the
-shower as it came out. Set so that less than 1 % of the triggers are lost (tested)."""
+WORTH_PE = {GAMMA: (8.0, 13.0), PROTON: (18.0, 24.0)}
+"""Showers expected to give less than this in a telescope are not simulated on: first going by mean showers, then
+by the shower as it came out. Set so that less than 1 % of the triggers are lost (tested); 0.6 of it for the sum
+trigger. A gamma's light is in one image, so it triggers with less than a proton's."""
 
 Spectrum = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -194,16 +195,17 @@ def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | 
     return float(per_area * solid_angle * math.pi * field.impact_max_m**2 * time_s * fraction)
 
 
-def _setup(conditions: Conditions) -> kernel.Setup:
+def _setup(conditions: Conditions, particle: int = GAMMA) -> kernel.Setup:
     """Constants and tables for the compiled code."""
     points = scatter()
+    worth, least = (pe * (0.6 if conditions.trigger == "sum" else 1.0) for pe in WORTH_PE[particle])
     return kernel.Setup(
         air=air(),
         light=angles().light,
         pixels=pixels(),
         trigger=trigger(conditions.trigger, conditions.nsb_level),
-        worth=float(WORTH_PE),
-        least=float(LEAST_PE),
+        worth=worth,
+        least=least,
         pedestal=pedestal_table(conditions.nsb_level),
         noise=noise_rms(conditions.nsb_level),
         circle=points.circle,
@@ -363,7 +365,7 @@ def simulate_protons(
         math.radians(field.view_cone_deg),
         PROTON_INDEX,
     )
-    setup, room = _setup(conditions), kernel.room()
+    setup, room = _setup(conditions, PROTON), kernel.room()
 
     def step(first: int, *arrays: NDArray) -> tuple[int, int]:
         return kernel.protons(seed, first, n, zd, az, limits, setup, room, *arrays)

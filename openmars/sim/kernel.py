@@ -26,7 +26,7 @@ CORES = 8
 FAINT_PE = 0.1
 """Gammas of a proton expected to give less in both cameras together are left out."""
 
-TRIGGER_COS, CAMERA_COS = math.cos(math.radians(2.0)), math.cos(math.radians(2.4))
+TRIGGER_COS, CAMERA_COS = math.cos(math.radians(1.75)), math.cos(math.radians(2.4))
 """Angles from the pointing within which the maximum of a shower is to be, for the trigger or the camera to see it."""
 
 CORE, SHOWER, NOISE = 0, 1, 2
@@ -305,7 +305,7 @@ def promising(setup, frame, room, n_gamma, n_mu):  # type: ignore[no-untyped-def
         tel = room.tels[k]
         light = 0.0
         for j in range(n_mu):
-            light += expected_muon(setup, room.muons[j], tel)
+            light += expected_muon(setup, frame, room.muons[j], tel, TRIGGER_COS)
         for j in range(n_gamma):
             row = room.gammas[j]
             if in_view(frame, tel, row, TRIGGER_COS):

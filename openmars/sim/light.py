@@ -252,11 +252,17 @@ def _muon_step(row, air, rho, along, back):  # type: ignore[no-untyped-def]  # c
 
 
 @njit(cache=True)
-def expected_muon(setup, row, tel):  # type: ignore[no-untyped-def]  # compiled
-    """Photo-electrons a muon may give in a telescope, from its light at one point; never much too few."""
-    rho, along, _, _, _ = _muon_geometry(row, tel)
+def expected_muon(setup, frame, row, tel, limit):  # type: ignore[no-untyped-def]  # compiled
+    """Photo-electrons a muon may give in a telescope, from its light at one point; never much too few.
+
+    Nothing if the middle of its arc is farther from the pointing than an angle with cosine `limit`.
+    """
+    rho, along, ax, ay, az = _muon_geometry(row, tel)
     back = rho / 0.021
     if along <= 0.0 or back > along + MIRROR_RADIUS_M / 0.021:
+        return 0.0
+    ux, uy, uz = row[3] + 0.021 * ax, row[4] + 0.021 * ay, row[5] + 0.021 * az
+    if rho > MIRROR_RADIUS_M and -(ux * frame[2, 0] + uy * frame[2, 1] + uz * frame[2, 2]) < limit * 1.00022:
         return 0.0
     z = max(row[2] + (along - back) * row[5], 0.0)
     sin2 = 2.0 * setup.air.refraction[int(OBSERVATORY_DEPTH * math.exp(-z / 9000.0))] * 1.05
