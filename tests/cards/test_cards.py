@@ -47,9 +47,7 @@ def test_no_key_injects_a_line(key):
     assert len(problems[0].splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    "bad", ["a\nB: 1", "a\rb", "$(HOME)", "x\x85y", "x\u2028y", "µ", float("nan"), [1], None]
-)
+@pytest.mark.parametrize("bad", ["a\nB: 1", "a\rb", "$(HOME)", "x\x85y", "x\u2028y", "µ", float("nan"), [1], None])
 def test_bad_values_are_refused(bad):
     with pytest.raises(ValueError, match="Key"):
         cards.value("Key", bad)
