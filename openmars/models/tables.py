@@ -60,16 +60,44 @@ class EnergyTable:
         telescope : int
             1 or 2.
         """
-        from scipy.ndimage import map_coordinates
-
+        axes = (self.log_size, self.impact, self.max_height)
         place = [
             np.interp(features[name], axis, np.arange(len(axis)))
-            for name, axis in zip(_names(telescope), (self.log_size, self.impact, self.max_height), strict=True)
+            for name, axis in zip(_names(telescope), axes, strict=True)
         ]
-        mean, spread = (map_coordinates(table, place, order=1, mode="nearest") for table in (self.mean, self.spread))
+        mean, spread = (interpolate(table, place) for table in (self.mean, self.spread))
         log_size = features[f"log_size_{telescope}"].astype(float)
         spread = np.hypot(spread, self.edge[0] * features[f"leakage_{telescope}"])
         return log_size + mean + _correction(features, telescope) @ self.slope, spread
+
+
+def interpolate(table: np.ndarray, place: list[np.ndarray]) -> np.ndarray:
+    """Interpolate between the nodes of a grid, linearly along each axis.
+
+    What ``scipy.ndimage.map_coordinates`` does with ``order=1``; but importing that takes longer than melibea's work.
+
+    Parameters
+    ----------
+    table : ndarray
+        Values at the nodes.
+    place : list of ndarray
+        Along each axis, in nodes, within the grid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grid = np.add.outer(np.array([0.0, 10.0]), np.array([0.0, 1.0, 2.0]))
+    >>> interpolate(grid, [np.array([0.5]), np.array([1.5])])
+    array([6.5])
+    """
+    low = [np.clip(p.astype(np.int64), 0, max(n - 2, 0)) for p, n in zip(place, table.shape, strict=True)]
+    total = np.zeros(len(place[0]))
+    for corner in np.ndindex(*(2,) * table.ndim):
+        weight = np.ones(len(total))
+        for side, p, node in zip(corner, place, low, strict=True):
+            weight *= (p - node) if side else 1.0 - (p - node)
+        total += weight * table[tuple(node + side for node, side in zip(low, corner, strict=True))]
+    return total
 
 
 def needed(telescope: int) -> tuple[str, ...]:
