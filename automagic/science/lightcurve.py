@@ -88,7 +88,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     energies = _energies(settings, axis)
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
-    reduce.fit([runs.stack_reduce(name="stacked")], model)  # only its shape counts from here on
+    reduce.fit([reduce.stack(runs)], model)  # only its shape counts from here on
     runs.models = [model]
     curves = {}
     for name, intervals in (("run", [_interval([each]) for each in runs]), ("night", _nights(runs))):
@@ -231,7 +231,7 @@ def _plot(
     panel.axhline(0, color=style.INK, lw=0.6)
     bottom = min(0.0, 1.2 * np.min((runs.flux - runs.error) / power))
     panel.set_ylim(bottom, 1.5 * top)
-    panel.set_xlim(-0.7, len(slots) - 0.3)
+    panel.set_xlim(-0.5, len(slots) - 0.5)
     panel.set_xticks([(start + stop) / 2 for start, stop in first], _dates(nights))
     panel.tick_params(axis="x", which="both", length=0)
     panel.tick_params(axis="x", rotation=0 if len(first) < 8 else 60)

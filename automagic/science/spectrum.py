@@ -18,7 +18,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     model = models.sky_model(settings)
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
-    stacked = runs.stack_reduce(name="stacked")
+    stacked = reduce.stack(runs)
     result = reduce.fit([stacked], model)
     points = flux_points(stacked, model, group)
     points.sqrt_ts_threshold_ul = threshold

@@ -32,7 +32,7 @@ def test_spectrum_is_the_published_one(real_dl3: Path, tmp_path: Path) -> None:
 def test_one_off_region_gives_the_same(real_dl3: Path) -> None:
     settings = Settings("spectrum", {**CARD, "Spectrum.OffRegions": "1"})
     model = models.sky_model(settings)
-    reduce.fit([reduce.datasets(settings, dl3.find(real_dl3)).stack_reduce(name="all")], model)
+    reduce.fit([reduce.stack(reduce.datasets(settings, dl3.find(real_dl3)))], model)
     for key, (value, error) in PUBLISHED.items():
         assert abs(model.spectral_model.parameters[key].value - value) < 0.5 * error, key
 

@@ -124,7 +124,7 @@ def test_too_little_for_a_fit(tmp_path: Path, write_run: Callable[..., None]) ->
     settings = Settings("spectrum", CARD)
     data = reduce.datasets(settings, dl3.find(tmp_path))
     with pytest.raises(DataError, match="did not converge"):
-        reduce.fit([data.stack_reduce(name="all")], models.sky_model(settings))
+        reduce.fit([reduce.stack(data)], models.sky_model(settings))
 
 
 @pytest.mark.parametrize("name", ["dominguez", "franceschini", "finke", "saldana-lopez21"])

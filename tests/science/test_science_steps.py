@@ -101,7 +101,7 @@ def test_pulls_of_the_spectrum_are_sane(tmp_path: Path, write_run: Write) -> Non
             write_run(folder / f"{number}.fits", 10 + number, seed=100 * seed + number + 7)
         settings = Settings("spectrum", CARD)
         model = models.sky_model(settings)
-        reduce.fit([reduce.datasets(settings, dl3.find(folder)).stack_reduce(name="all")], model)
+        reduce.fit([reduce.stack(reduce.datasets(settings, dl3.find(folder)))], model)
         fitted = model.spectral_model
         truth = {"amplitude": 3.2e-11, "alpha": 2.47, "beta": 0.104}
         pulls.append(
@@ -117,10 +117,30 @@ def test_full_enclosure_gives_the_same_spectrum(tmp_path: Path, write_run: Write
         write_run(tmp_path / f"{number}.fits", 10 + number, seed=number, full_enclosure=True)
     settings = Settings("spectrum", {**CARD, "Spectrum.EnergyMin": "0.1"})
     model = models.sky_model(settings)
-    reduce.fit([reduce.datasets(settings, dl3.find(tmp_path)).stack_reduce(name="all")], model)
+    reduce.fit([reduce.stack(reduce.datasets(settings, dl3.find(tmp_path)))], model)
     for key, truth in (("amplitude", 3.2e-11), ("alpha", 2.47), ("beta", 0.104)):
         fitted = model.spectral_model.parameters[key]
         assert abs(fitted.value - truth) < 3.5 * fitted.error, key
+
+
+def test_no_off_event_at_all_is_no_trouble(tmp_path: Path, write_run: Write) -> None:
+    """A cut that leaves no background is a good one."""
+    for number in (0, 1):
+        write_run(tmp_path / f"{number}.fits", 10 + number, seed=number, background=0.0)
+    settings = Settings("spectrum", CARD)
+    data = reduce.stack(reduce.datasets(settings, dl3.find(tmp_path)))
+    assert data.counts_off.data.sum() == 0
+    assert data.alpha.data == pytest.approx(1 / 3)
+    model = models.sky_model(settings)
+    reduce.fit([data], model)
+    assert abs(model.spectral_model.alpha.value - 2.47) < 3.5 * model.spectral_model.alpha.error
+
+
+def test_stacking_is_that_of_gammapy(fake_dl3: Path) -> None:
+    runs = reduce.datasets(Settings("spectrum", CARD), dl3.find(fake_dl3))
+    ours, theirs = reduce.stack(runs), runs.stack_reduce(name="theirs")
+    assert ours.background.data[ours.mask_safe.data] == pytest.approx(theirs.background.data[ours.mask_safe.data])
+    assert ours.stat_sum() == pytest.approx(theirs.stat_sum())
 
 
 def test_a_constant_source_has_a_constant_light_curve(made: Path, crab_like: Flux) -> None:
