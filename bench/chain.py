@@ -1,0 +1,211 @@
+"""star, superstar and melibea beside their counterparts of magic-cta-pipe 0.6.2: speed and agreement.
+
+Both work on the same calibrated subrun, whole processes from file to file, on one core and one thread. Printed are
+wall and processor times, events per second, their ratio, and how far cleaned pixels, image parameters and stereo
+parameters agree. The subrun is simulated with openmars, or taken from ``--calibrated`` (``_Y_`` files of M1 and M2).
+
+    python bench/chain.py --mcp-env ~/.cache/automagic/mcp --work /tmp/chain
+
+``--mcp-env`` is a folder for an environment of magic-cta-pipe's own (its pins differ from ours); it is made if
+missing, which downloads about 300 packages. Times are those of the machine as it is: leave it alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+MCP = "magic-cta-pipe==0.6.2"
+TRIGGER_RATE_HZ = 76.0
+"""Stereo triggers per second of the simulation at its full rate of cosmic rays."""
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
+
+
+@dataclass
+class Timing:
+    """Of one process or the sum of several: s, and how many events went in."""
+
+    name: str
+    wall: float
+    cpu: float
+    events: int
+
+
+def make_environment(folder: Path) -> Path:
+    """Give the folder with the commands of magic-cta-pipe, made anew if there is none."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        if uv := shutil.which("uv"):
+            subprocess.run([uv, "venv", "--python", "3.11", folder], check=True)
+            subprocess.run([uv, "pip", "install", "--python", python, MCP], check=True)
+        else:
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            subprocess.run([python, "-m", "pip", "install", MCP], check=True)
+    return folder / "bin"
+
+
+def run(words: list[object], log: Path) -> tuple[float, float]:
+    """Run a process on the last core we may use; gives wall and processor seconds. Its output goes to `log`."""
+    core = max(os.sched_getaffinity(0))
+    start = time.perf_counter()
+    with log.open("a") as out:
+        process = subprocess.Popen(
+            [str(word) for word in words], stdout=out, stderr=out, env=os.environ | ONE_THREAD,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - start
+    if process.returncode:
+        tail = "\n".join(log.read_text().splitlines()[-15:])
+        sys.exit(f"{words[0]} ended with code {process.returncode}; see {log}:\n{tail}")
+    return wall, usage.ru_utime + usage.ru_stime
+
+
+def best_of(times: int, words: list[object], log: Path) -> tuple[float, float]:
+    """Run several times and take the quickest: for processes so short that the machine's moods matter."""
+    return min((run(words, log) for _ in range(times)), key=lambda t: t[0])
+
+
+def openmars(program: str) -> Path:
+    """Path of one of our programs."""
+    return ROOT / "openmars" / program
+
+
+def make_subrun(work: Path, events: int) -> Path:
+    """Simulate a subrun of about so many stereo triggers of both telescopes."""
+    folder = work / "calibrated"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not list(folder.glob("*_Y_*.root")):
+        card = work / "sim.rc"
+        duration = events / TRIGGER_RATE_HZ
+        card.write_text(
+            "Sim.Kind: observation\nSim.Run: 5029747\nSim.Seed: 5\nSim.Subruns: 1\n"
+            f"Sim.Duration: {duration:.1f}\nSim.BackgroundFraction: 1\n"
+        )
+        print(f"simulating {duration:.0f} s of observation …", flush=True)
+        run([openmars("openmars-sim"), "-f", f"--config={card}", f"--out={folder}"], work / "sim.log")
+    return folder
+
+
+def counted(folder: Path) -> dict[int, int]:
+    """Number of showers in the calibrated file of each telescope."""
+    from openmars.io import read_tree
+
+    out = {}
+    for telescope in (1, 2):
+        paths = sorted(folder.glob(f"*_M{telescope}_*_Y_*.root"))
+        if len(paths) != 1:
+            sys.exit(f"{folder}: {len(paths)} calibrated files of M{telescope}; one is wanted")
+        pattern = read_tree(paths[0], "Events", ["MTriggerPattern.fPrescaled"])["MTriggerPattern.fPrescaled"]
+        out[telescope] = int(np.isin(pattern, (1, 32, 128)).sum())
+    return out
+
+
+def run_ours(work: Path, folder: Path, events: dict[int, int], repeats: int) -> list[Timing]:
+    """Time star and superstar."""
+    out, log = work / "openmars", work / "openmars.log"
+    shutil.rmtree(out, ignore_errors=True)
+    timings = []
+    for telescope in (1, 2):
+        words = [openmars("star"), "-b", "-q", "-f", f"--ind={folder}/*_M{telescope}_*_Y_*.root"]
+        run([*words, "-saveimagesclean", f"--out={out}/images"], log)  # also compiles what is not yet compiled
+        wall, cpu = best_of(repeats, [*words, f"--out={out}"], log)
+        timings.append(Timing(f"star M{telescope}", wall, cpu, events[telescope]))
+    words = [openmars("superstar"), "-b", "-q", "-f", f"--out={out}"]
+    words += [f"--ind{t}={out}/*_M{t}_*_I_*.root" for t in (1, 2)]
+    run(words, log)
+    wall, cpu = best_of(repeats, words, log)
+    return [*timings, Timing("superstar", wall, cpu, min(events.values()))]
+
+
+def mcp_card(work: Path, tools: Path, save_images: bool) -> Path:
+    """Write a configuration of magic-cta-pipe from its own for observations with MAGIC only."""
+    script = (
+        "import sys, yaml, magicctapipe, pathlib\n"
+        "path = pathlib.Path(magicctapipe.__file__).parent / 'resources' / 'test_config_monly.yaml'\n"
+        "card = yaml.safe_load(path.read_text())\n"
+        "card['save_images'] = sys.argv[2] == 'True'\n"
+        "for part in ('energy_regressor', 'disp_regressor', 'event_classifier'):\n"
+        "    card[part]['settings']['n_jobs'] = 1\n"
+        "pathlib.Path(sys.argv[1]).write_text(yaml.safe_dump(card))\n"
+    )
+    path = work / f"mcp-{'images' if save_images else 'plain'}.yaml"
+    subprocess.run([tools / "python", "-c", script, path, str(save_images)], check=True)
+    return path
+
+
+def run_theirs(work: Path, folder: Path, tools: Path, events: dict[int, int], compare: int) -> list[Timing]:
+    """Time magic_calib_to_dl1, the merging of its files (not counted) and lst1_magic_stereo_reco."""
+    out, log = work / "mcp", work / "mcp.log"
+    shutil.rmtree(out, ignore_errors=True)
+    plain, images = (mcp_card(work, tools, save) for save in (False, True))
+    timings = []
+    for telescope in (1, 2):
+        (path,) = folder.glob(f"*_M{telescope}_*_Y_*.root")
+        words = [tools / "magic_calib_to_dl1", "--magic-only", "--input-file", path]
+        print(f"magic_calib_to_dl1 on M{telescope} …", flush=True)
+        wall, cpu = run([*words, "--output-dir", out / "dl1", "--config-file", plain], log)
+        timings.append(Timing(f"magic_calib_to_dl1 M{telescope}", wall, cpu, events[telescope]))
+        run([*words, "--output-dir", out / "images", "--config-file", images, "--max-evt", compare], log)
+    merge = (
+        "from magicctapipe.scripts.lst1_magic.merge_hdf_files import merge_hdf_files as m; import sys; m(*sys.argv[1:])"
+    )
+    run([tools / "python", "-c", merge, out / "dl1", out / "merged"], log)
+    (merged,) = (out / "merged").glob("*.h5")
+    print("lst1_magic_stereo_reco …", flush=True)
+    words = [tools / "lst1_magic_stereo_reco", "--magic-only", "--input-file", merged, "--output-dir", out / "stereo"]
+    wall, cpu = run([*words, "--config-file", plain], log)
+    return [*timings, Timing("lst1_magic_stereo_reco", wall, cpu, min(events.values()))]
+
+
+def print_speed(ours: list[Timing], theirs: list[Timing]) -> None:
+    """Print the table of times."""
+    print(f"\n{'program':<26}{'events':>8}{'wall s':>9}{'cpu s':>9}{'ev/s wall':>11}{'ev/s cpu':>11}")
+    for timing in [t for pair in zip(theirs, ours, strict=True) for t in pair]:
+        print(f"{timing.name:<26}{timing.events:>8}{timing.wall:>9.2f}{timing.cpu:>9.2f}"
+              f"{timing.events / timing.wall:>11.0f}{timing.events / timing.cpu:>11.0f}")  # fmt: skip
+    print(f"\n{'times as fast':<26}{'wall':>8}{'cpu':>9}")
+    for our, their in zip(ours, theirs, strict=True):
+        print(f"{our.name:<26}{their.wall / our.wall:>8.0f}{their.cpu / our.cpu:>9.0f}")
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mcp-env", type=Path, required=True, help="environment of magic-cta-pipe, made if missing")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is made meanwhile")
+    parser.add_argument("--calibrated", type=Path, help="folder with the calibrated files of one subrun")
+    parser.add_argument("--events", type=int, default=10_000, help="events to simulate otherwise")
+    parser.add_argument("--compare", type=int, default=2_000, help="events whose pixels are compared")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of our programs; the quickest counts")
+    options = parser.parse_args()
+    work = options.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    tools = make_environment(options.mcp_env.resolve())
+    folder = options.calibrated.resolve() if options.calibrated else make_subrun(work, options.events)
+    events = counted(folder)
+    ours = run_ours(work, folder, events, options.repeats)
+    theirs = run_theirs(work, folder, tools, events, options.compare)
+    print_speed(ours, theirs)
+    dump = Path(__file__).with_name("chain_dump.py")
+    subprocess.run([tools / "python", dump, work / "mcp", work / "mcp.npz"], check=True)
+    from chain_compare import compare_all
+
+    agreement = compare_all(work / "openmars", work / "mcp.npz")
+    result = {"speed": [vars(t) for t in ours + theirs], "agreement": agreement}
+    (work / "chain.json").write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
