@@ -87,7 +87,8 @@ class Task:
     executable
         Name of the executable in ``$MARSSYS``, or for science steps the step's name.
     arguments
-        Words after the executable. Paths in them are relative to the job's folder: ``card.rc``, ``in/<role>/…``, ``out``.
+        Words after the executable. Paths in them are relative to the job's folder: ``card.rc``, ``in/<role>/…``,
+        ``out``.
     card
         The rendered card; the job writes it as ``card.rc``. Empty where the program takes none.
     inputs, outputs, resources
