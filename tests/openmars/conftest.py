@@ -19,9 +19,7 @@ def magic_source():
 
     def monitoring():
         return SimpleNamespace(
-            tel=defaultdict(
-                lambda: SimpleNamespace(pedestal=SimpleNamespace(), pixel_status=SimpleNamespace())
-            )
+            tel=defaultdict(lambda: SimpleNamespace(pedestal=SimpleNamespace(), pixel_status=SimpleNamespace()))
         )
 
     class Event(ArrayEventContainer):

@@ -22,9 +22,7 @@ def test_horizon_is_that_of_astropy(positions):
     from astropy.utils import iers
 
     ra, dec, mjd = positions
-    place = EarthLocation(
-        lon=sky.LONGITUDE_DEG * u.deg, lat=sky.LATITUDE_DEG * u.deg, height=sky.HEIGHT_M * u.m
-    )
+    place = EarthLocation(lon=sky.LONGITUDE_DEG * u.deg, lat=sky.LATITUDE_DEG * u.deg, height=sky.HEIGHT_M * u.m)
     with iers.conf.set_temp("auto_download", False):
         frame = AltAz(obstime=Time(mjd, format="mjd", scale="utc"), location=place)
         judge = SkyCoord(ra, dec, unit="deg").transform_to(frame)
@@ -48,9 +46,7 @@ def test_camera_is_the_telescope_frame_of_ctapipe():
     pointing = SkyCoord(az=214.0 * u.deg, alt=61.5 * u.deg, frame=AltAz())
     x, y = RNG.uniform(-500, 500, (2, 50))
     focal = 17.0 * u.m
-    points = SkyCoord(
-        x=x * u.mm, y=y * u.mm, frame=CameraFrame(focal_length=focal, telescope_pointing=pointing)
-    )
+    points = SkyCoord(x=x * u.mm, y=y * u.mm, frame=CameraFrame(focal_length=focal, telescope_pointing=pointing))
     judge = points.transform_to(TelescopeFrame(telescope_pointing=pointing)).transform_to(AltAz())
     zd, az = sky.camera_to_altaz(np.degrees(x / 17000), np.degrees(y / 17000), 28.5, 214.0)
     assert sky.separation(az, 90 - zd, judge.az.deg, judge.alt.deg).max() < 1e-4
