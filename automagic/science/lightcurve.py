@@ -213,7 +213,7 @@ def _plot(
     power = 10.0 ** np.floor(np.log10(max(fits["run"].mean, 1e-14)))
     slots = np.arange(len(runs.flux), dtype=float)
     first = _night_slots(runs, nights)
-    limits = runs.significance < threshold
+    limits = (runs.significance < threshold) & np.isfinite(runs.limit)
     for index, (start, stop) in enumerate(first):
         if index % 2:
             panel.axvspan(start - 0.5, stop + 0.5, color=style.OFF, alpha=0.10, lw=0)
@@ -224,12 +224,12 @@ def _plot(
         panel.plot(span, [flux, flux], color=style.MODEL, label=label)
     panel.errorbar(slots[~limits], runs.flux[~limits] / power, runs.error[~limits] / power, **style.POINT, label="run")
     style.upper_limits(panel, slots[limits], runs.limit[limits] / power, slots[limits] - 0.25, slots[limits] + 0.25)
-    top = max(np.max((runs.flux + runs.error) / power), np.max(runs.limit[limits] / power, initial=0))
+    top = max(np.nanmax((runs.flux + runs.error) / power), np.max(runs.limit[limits] / power, initial=0))
     if crab / power < 3 * top:
         panel.axhline(crab / power, color=style.REFERENCE, ls=(0, (5, 3)), lw=1.2, label="Crab Nebula, MAGIC 2015")
         top = max(top, crab / power)
     panel.axhline(0, color=style.INK, lw=0.6)
-    bottom = min(0.0, 1.2 * np.min((runs.flux - runs.error) / power))
+    bottom = min(0.0, 1.2 * np.nanmin((runs.flux - runs.error) / power))
     panel.set_ylim(bottom, 1.5 * top)
     panel.set_xlim(-0.5, len(slots) - 0.5)
     panel.set_xticks([(start + stop) / 2 for start, stop in first], _dates(nights))

@@ -40,7 +40,6 @@ def datasets(settings: Settings, files: list[dl3.File]) -> Any:
     from gammapy.datasets import Datasets, SpectrumDataset
     from gammapy.makers import (
         ReflectedRegionsBackgroundMaker,
-        SafeMaskMaker,
         SpectrumDatasetMaker,
         WobbleRegionsFinder,
     )
@@ -51,19 +50,34 @@ def datasets(settings: Settings, files: list[dl3.File]) -> Any:
     empty = SpectrumDataset.create(geom=geom, energy_axis_true=axis_true)
     spectrum = SpectrumDatasetMaker(containment_correction=not point_like, selection=["counts", "exposure", "edisp"])
     background = ReflectedRegionsBackgroundMaker(region_finder=WobbleRegionsFinder(n_off_regions=off_regions))
-    safe = SafeMaskMaker(methods=["aeff-max"], aeff_percent=percent)
     made = Datasets()
     for run in runs:
         dataset = background.run(spectrum.run(empty.copy(name=str(run.obs_id)), run), run)
         if dataset.counts_off is None:
             raise _crowded(run, off_regions, axis)
-        made.append(safe.run(dataset, run) if percent > 0 else dataset)
+        _mask(dataset, percent / 100)
+        made.append(dataset)
     if not any(dataset.mask_safe.data.any() for dataset in made):
         raise DataError(
             "the effective area is zero in all energy bins",
             hint="Look at Spectrum.EnergyMin and Spectrum.EnergyMax.",
         )
     return made
+
+
+def _mask(dataset: Any, fraction: float) -> None:
+    """Leave out estimated energies below that at which the effective area first is a fraction of its largest.
+
+    Gammapy's own maker looks for that energy with a root finder, which fails where the area is zero at low energies.
+    """
+    import numpy as np
+
+    area = dataset.exposure.data.ravel()
+    first = int(np.argmax((area >= fraction * area.max()) & (area > 0)))
+    threshold = dataset.exposure.geom.axes["energy_true"].edges[first]
+    axis = dataset.counts.geom.axes["energy"]
+    safe = (axis.edges[:-1] >= 0.99 * threshold) & (area.max() > 0)
+    dataset.mask_safe.data &= safe.reshape(dataset.mask_safe.data.shape)
 
 
 def stack(runs: Any) -> Any:

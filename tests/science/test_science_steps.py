@@ -136,6 +136,19 @@ def test_no_off_event_at_all_is_no_trouble(tmp_path: Path, write_run: Write) -> 
     assert abs(model.spectral_model.alpha.value - 2.47) < 3.5 * model.spectral_model.alpha.error
 
 
+def test_bins_count_where_the_effective_area_does(tmp_path: Path, write_run: Write) -> None:
+    """Also where it is zero at low energies, as it is in Monte Carlo without events there."""
+    from astropy.io import fits
+
+    write_run(tmp_path / "0.fits", 10, seed=0)
+    with fits.open(tmp_path / "0.fits", mode="update") as hdus:
+        area, low = hdus["EFFECTIVE AREA"].data["EFFAREA"], hdus["EFFECTIVE AREA"].data["ENERG_LO"]
+        area[:, :, low[0] < 0.12] = 0
+    (data,) = reduce.datasets(Settings("spectrum", CARD), dl3.find(tmp_path))
+    edges = data.counts.geom.axes["energy"].edges.to_value("TeV")[:-1]
+    assert data.mask_safe.data.ravel().tolist() == (edges > 0.12).tolist()
+
+
 def test_stacking_is_that_of_gammapy(fake_dl3: Path) -> None:
     runs = reduce.datasets(Settings("spectrum", CARD), dl3.find(fake_dl3))
     ours, theirs = reduce.stack(runs), runs.stack_reduce(name="theirs")
