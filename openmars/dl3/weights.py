@@ -64,7 +64,8 @@ def pointing_weights(
     sim_zenith, sim_azimuth : ndarray
         Pointing of all simulated showers, deg.
     window : float
-        Half of the window, in the cosine of the zenith distance; down to a quarter as wide near the ends of the Monte Carlo.
+        Half of the window, in the cosine of the zenith distance; down to a quarter of it near the ends of the
+        Monte Carlo.
     n_azimuth : int
         Number of equal bins in azimuth.
     tolerance : float

@@ -107,7 +107,7 @@ def forest_energy(forest: Forest, images: Columns) -> tuple[np.ndarray, np.ndarr
     """Give log10(energy / GeV) and its spread from the energy forest."""
     inputs = features.build(forest.features, images)
     value = _walk(forest, images)
-    return value[:, 0] + mean_log_size(inputs), np.sqrt(np.maximum(value[:, 1], 1e-6))
+    return value[:, 0] + mean_log_size(inputs), np.sqrt(np.maximum(value[:, 1] - value[:, 0] ** 2, 1e-6))
 
 
 def _walk(forest: Forest, images: Columns) -> np.ndarray:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Events = dict[str, np.ndarray]
 
+GROWTH = {"Hadronness": (10, 4), "Disp": (5, 7), "Energy": (5, 7)}
+"""Fewest events in a leaf, and features tried at each node, unless the card says otherwise."""
 FLAGS = ("RFgh", "RFdisp", "LUTs", "RFenStereo")
 KIND_HADRONNESS = "hadronness forest"
 KIND_DISP = "disp forest of telescope {}"
@@ -27,7 +29,7 @@ def main(ctx: Context) -> int:
     if not wanted:
         raise ProgramError("give at least one of -RFgh, -RFdisp, -LUTs, -RFenStereo; see coach --help")
     selection = _selection(ctx)
-    growths = {part: _growth(ctx, part) for part in ("Hadronness", "Disp", "Energy")}
+    growths = {part: _growth(ctx, part) for part in GROWTH}
     data, name = ctx.env.get_str("RF.data", ""), ctx.env.get_str("RF.outname", "RF")
     out = Path(ctx.env.get_str("RF.outpath", "."))
     gammas = _gammas(ctx, selection)
@@ -62,9 +64,9 @@ def _growth(ctx: Context, part: str) -> Growth:
 
     growth = Growth(
         n_trees=ctx.env.get_int(f"RF.{part}.NumTrees", 100),
-        min_leaf=ctx.env.get_int(f"RF.{part}.MinLeaf", 10),
+        min_leaf=ctx.env.get_int(f"RF.{part}.MinLeaf", GROWTH[part][0]),
         max_depth=ctx.env.get_int(f"RF.{part}.MaxDepth", 14),
-        n_tries=ctx.env.get_int(f"RF.{part}.NumTries", 4),
+        n_tries=ctx.env.get_int(f"RF.{part}.NumTries", GROWTH[part][1]),
         seed=ctx.env.get_int("RF.Seed", 1),
     )
     if min(growth.n_trees, growth.min_leaf, growth.max_depth, growth.n_tries) < 1 or growth.seed < 0:
@@ -104,13 +106,17 @@ def _hadronness(ctx: Context, gammas: Events, pattern: str, selection: Selection
 
 
 def _disp(ctx: Context, gammas: Events, telescope: int, growth: Growth, path: Path) -> None:
+    import numpy as np
+
     from openmars.models import disp, features
     from openmars.models.forest import grow_regressor
 
     x, y = (gammas[f"MSrcPosCam_{telescope}.f{axis}"] * features.MM_TO_DEG for axis in "XY")
     along, across = disp.axis_position(gammas, telescope, x, y)
     inputs = features.build(features.disp_features(telescope), gammas)
-    forest, importance = grow_regressor(inputs, along, (across**2)[:, None], growth)
+    ahead = along * features.heading(gammas, telescope) > 0
+    targets = np.column_stack([np.abs(along), disp.SIDE_WEIGHT * ahead])
+    forest, importance = grow_regressor(inputs, targets, np.column_stack([along**2, across**2]), growth)
     _save(ctx, forest, importance, path, KIND_DISP.format(telescope))
 
 
@@ -135,7 +141,7 @@ def _energy(ctx: Context, gammas: Events, growth: Growth, path: Path) -> None:
     log_energy = np.log10(gammas["MMcEvt_1.fEnergy"].astype(float))
     inputs = features.build(features.ENERGY, gammas)
     rest = log_energy - mean_log_size(inputs)
-    forest, importance = grow_regressor(inputs, rest, np.empty((len(rest), 0)), growth)
+    forest, importance = grow_regressor(inputs, rest[:, None], (rest**2)[:, None], growth)
     _save(ctx, forest, importance, path, KIND_ENERGY)
 
 

@@ -47,8 +47,8 @@ ENERGY = (*(f"{name}_{t}" for name in _LIGHT for t in (1, 2)), "max_height", "co
 
 
 def disp_features(telescope: int) -> tuple[str, ...]:
-    """Features of a telescope's disp forest: nothing that knows the side on which the source is."""
-    own = ("log_size", "width", "length", "elongation", "log_density", "leakage", "abs_time_gradient",
+    """Features of a telescope's disp forest: nothing of the side on which the stereo direction is."""
+    own = ("log_size", "width", "length", "elongation", "log_density", "leakage", "abs_m3long", "headed_time_gradient",
            "impact", "distance")  # fmt: skip
     return (*(f"{name}_{telescope}" for name in own), "max_height", "cos_zenith")
 
@@ -151,8 +151,18 @@ def _time_gradient(events: dict[str, np.ndarray], t: str) -> np.ndarray:
     return events[f"MHillasTimeFit_{t}.fP1Grad"] * _side(events, t)
 
 
-def _abs_time_gradient(events: dict[str, np.ndarray], t: str) -> np.ndarray:
-    return np.abs(events[f"MHillasTimeFit_{t}.fP1Grad"])
+def heading(events: dict[str, np.ndarray], telescope: int | str) -> np.ndarray:
+    """+1 where the third moment is positive along the image's axis, else -1: a direction that the image itself has."""
+    return np.where(events[f"MHillasExt_{telescope}.fM3Long"] >= 0, 1.0, -1.0)
+
+
+def _abs_m3long(events: dict[str, np.ndarray], t: str) -> np.ndarray:
+    return np.abs(events[f"MHillasExt_{t}.fM3Long"] * MM_TO_DEG)
+
+
+def _headed_time_gradient(events: dict[str, np.ndarray], t: str) -> np.ndarray:
+    """Time gradient along the axis, counted in the direction of the third moment."""
+    return events[f"MHillasTimeFit_{t}.fP1Grad"] * heading(events, t)
 
 
 _OF_IMAGE = {
@@ -166,5 +176,6 @@ _OF_IMAGE = {
     "distance": _distance,
     "m3long": _m3long,
     "time_gradient": _time_gradient,
-    "abs_time_gradient": _abs_time_gradient,
+    "abs_m3long": _abs_m3long,
+    "headed_time_gradient": _headed_time_gradient,
 }

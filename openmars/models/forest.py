@@ -184,16 +184,16 @@ def grow_classifier(
 
 
 def grow_regressor(
-    features: dict[str, np.ndarray], target: np.ndarray, extra: np.ndarray, growth: Growth
+    features: dict[str, np.ndarray], targets: np.ndarray, extra: np.ndarray, growth: Growth
 ) -> tuple[Forest, dict[str, float]]:
-    """Grow a forest of a number.
+    """Grow a forest of one or more numbers.
 
     Parameters
     ----------
     features : dict of ndarray
         Inputs.
-    target : ndarray
-        What the trees learn.
+    targets : ndarray, shape (events, targets)
+        What the trees learn; each has the influence of its variance.
     extra : ndarray, shape (events, extras)
         Further numbers of which the leaves shall know the mean; they do not shape the trees.
     growth : Growth
@@ -202,7 +202,7 @@ def grow_regressor(
     Returns
     -------
     Forest
-        Its values: mean of the target, its variance in the leaf, means of the extras.
+        Its values: means of the targets and of the extras.
     dict
         Importance of each feature.
     """
@@ -210,14 +210,14 @@ def grow_regressor(
 
     model = RandomForestRegressor(**growth.options())
     table = matrix(features)
-    model.fit(table, target)
+    model.fit(table, targets[:, 0] if targets.shape[1] == 1 else targets)
     trees = [estimator.tree_ for estimator in model.estimators_]
     values = []
     for tree in trees:
         leaf = tree.apply(table)
         count = np.maximum(np.bincount(leaf, minlength=tree.node_count), 1)
         means = [np.bincount(leaf, weights=column, minlength=tree.node_count) / count for column in extra.T]
-        values.append(np.column_stack([tree.value[:, 0, 0], tree.impurity, *means]))
+        values.append(np.column_stack([tree.value[:, :, 0], *means]))
     return pack(list(features), trees, values), _importance(features, model)
 
 

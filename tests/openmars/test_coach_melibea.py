@@ -291,11 +291,11 @@ def test_walk_agrees_with_scikit_learn(tmp_path: Path) -> None:
     np.testing.assert_allclose(predict(forest, table)[:, 0], judge.predict_proba(table)[:, 1], atol=1e-6)
     assert set(sorted(importance, key=lambda name: -importance[name])[:2]) == {"x0", "x1"}
     target = inputs["x2"].astype(float)
-    regression, _ = grow_regressor(inputs, target, np.ones((2000, 1)), growth)
+    regression, _ = grow_regressor(inputs, target[:, None], np.ones((2000, 1)), growth)
     judge = RandomForestRegressor(**growth.options()).fit(table, target)
     values = predict(regression, table[:777])  # not a multiple of the block
     np.testing.assert_allclose(values[:, 0], judge.predict(table[:777]), atol=1e-6)
-    np.testing.assert_allclose(values[:, 2], 1)
+    np.testing.assert_allclose(values[:, 1], 1)
     forest.save(tmp_path / "f.root", "toy", "")
     again = Forest.load(tmp_path / "f.root", "toy")
     np.testing.assert_array_equal(predict(again, table), predict(forest, table))
@@ -314,12 +314,21 @@ def test_disp_finds_the_side_on_which_both_images_agree() -> None:
         images.append(
             Candidates(
                 source[0] + disp * cos, source[1] + disp * sin, np.cos(angle) * np.ones(n), np.sin(angle) * np.ones(n),
-                disp, np.full(n, 0.01), np.full(n, 0.001)
+                disp, np.full(n, 0.01), np.full(n, 0.001), np.full(n, 0.5)
             )
         )  # fmt: skip
     x, y, distance2 = combine(*images)
     np.testing.assert_allclose([x, y], source, atol=1e-9)
     np.testing.assert_allclose(distance2, 0, atol=1e-9)
+
+
+def test_disp_follows_the_images_own_side_where_the_positions_do_not_decide() -> None:
+    """Parallel images: both sides fit, so the third moment and the time gradient decide."""
+    ones = np.ones(2)
+    ahead = np.array([0.9, 0.1])
+    one = Candidates(0 * ones, 0 * ones, ones, 0 * ones, ones, 0.01 * ones, 0.01 * ones, ahead)
+    two = Candidates(0 * ones, 0.1 * ones, ones, 0 * ones, ones, 0.01 * ones, 0.01 * ones, ahead)
+    np.testing.assert_allclose(combine(one, two)[0], [1, -1])
 
 
 def test_help_is_quick_and_needs_no_heavy_library() -> None:
