@@ -88,15 +88,28 @@ def room() -> Room:
 
 
 @njit(cache=True)
-def draw_core(state, zd, az, impact_max):  # type: ignore[no-untyped-def]  # compiled
-    """Direction of flight, point on the ground (x, y) and distance of the axis from the middle of the array."""
-    dx, dy, dz = -math.sin(zd) * math.cos(az), math.sin(zd) * math.sin(az), -math.cos(zd)
+def flight(zd, az):  # type: ignore[no-untyped-def]  # compiled
+    """Direction of flight of what comes from (zd, az), rad."""
+    return -math.sin(zd) * math.cos(az), math.sin(zd) * math.sin(az), -math.cos(zd)
+
+
+@njit(cache=True)
+def core_on_ground(state, dx, dy, dz, impact_max):  # type: ignore[no-untyped-def]  # compiled
+    """Point on the ground (x, y) of an axis drawn evenly over a disc across it, and its distance from the origin."""
     r = impact_max * math.sqrt(uniform(state))
     phi = 2.0 * math.pi * uniform(state)
-    ax, ay, az_, bx, by, bz = perpendicular(dx, dy, dz)
+    ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
     p, q = r * math.cos(phi), r * math.sin(phi)
-    x, y, z = p * ax + q * bx, p * ay + q * by, p * az_ + q * bz
-    return dx, dy, dz, x - z / dz * dx, y - z / dz * dy, r
+    x, y, z = p * ax + q * bx, p * ay + q * by, p * az + q * bz
+    return x - z / dz * dx, y - z / dz * dy, r
+
+
+@njit(cache=True)
+def draw_core(state, zd, az, impact_max):  # type: ignore[no-untyped-def]  # compiled
+    """Direction of flight, point on the ground (x, y) and distance of the axis from the middle of the array."""
+    dx, dy, dz = flight(zd, az)
+    x, y, r = core_on_ground(state, dx, dy, dz, impact_max)
+    return dx, dy, dz, x, y, r
 
 
 @njit(cache=True)
@@ -263,12 +276,12 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
         pzd, paz = _pointing(nodes_zd, fraction), _pointing(nodes_az, fraction)
         fill_frame(frame, pzd, paz)
         zd, az = _away(frame, off, turned)
-        dx, dy, dz, _, _, _ = draw_core(state, zd, az, 0.0)
+        dx, dy, dz = flight(zd, az)
         _start(row, setup.air, dx, dy, dz, energy)
         n_gamma, n_mu, hit = proton(state, setup, frame, row, room)
         for number in range(group, i):
             seed_stream(state, seed, SHOWER, number)
-            _, _, _, x, y, _ = draw_core(state, zd, az, impact_max)
+            x, y, _ = core_on_ground(state, dx, dy, dz, impact_max)
             arrange(tels, x, y)
             if not promising(setup, frame, room, n_gamma, n_mu):
                 continue
@@ -354,6 +367,7 @@ def mean_light(setup, room, seed, energy, zd, impact, showers):  # type: ignore[
     row = np.empty(13)
     frame = np.empty((3, 3))
     fill_frame(frame, zd, 0.0)
+    frame *= 10.0  # no light is out of view
     dx, dz = -math.sin(zd), -math.cos(zd)
     for i in range(showers):
         for j in range(impact.size):

@@ -205,7 +205,8 @@ def scatter() -> Scatter:
     inside = 1.0 - 0.8 * np.exp(-0.5 * radius**2) - 0.2 * np.exp(-0.125 * radius**2)
     star = np.interp(u, inside, radius)
     spread = -np.log1p(-u)
-    return Scatter(*(np.float32(circle * r[:, None]) for r in (np.ones(POINTS), spread, star)))
+    circle, spread, star = (circle * r[:, None] for r in (np.ones(POINTS), spread, star))
+    return Scatter(circle.astype(np.float32), spread.astype(np.float32), star.astype(np.float32))
 
 
 @njit(cache=True)

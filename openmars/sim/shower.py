@@ -96,8 +96,8 @@ def angles() -> Angles:
     threshold = 0.511 / np.sqrt(2.0 * np.interp(depth, np.arange(1041), atmosphere.refraction))
     table = np.zeros((AGES + 1, DEPTHS, ANGLES))
     _fill(table, threshold)
-    # the emitting electrons are spread sideways by some metres: about 1.5 mrad seen from the ground
-    kernel = np.exp(-0.5 * (np.arange(-6, 7) * ANGLE_STEP / 0.08) ** 2)
+    # the emitting electrons are spread sideways by some metres: about 1 mrad seen from the ground
+    kernel = np.exp(-0.5 * (np.arange(-6, 7) * ANGLE_STEP / 0.05) ** 2)
     u = (np.arange(ANGLES) + 0.5) * ANGLE_STEP
     smooth = np.apply_along_axis(lambda row: np.convolve(row, kernel / kernel.sum(), "same"), 2, table)
     return Angles(light=smooth / (2 * math.pi * u * ANGLE_STEP))
