@@ -67,9 +67,7 @@ def _unpack(pattern: str, data: Buffer, offset: int) -> tuple:
     try:
         return struct.unpack_from(">" + pattern, data, offset)
     except struct.error:
-        raise RootError(
-            f"it ends before byte {offset + struct.calcsize('>' + pattern)}: truncated?"
-        ) from None
+        raise RootError(f"it ends before byte {offset + struct.calcsize('>' + pattern)}: truncated?") from None
 
 
 def _word(data: Buffer, offset: int) -> tuple[str, int]:

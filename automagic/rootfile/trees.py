@@ -48,12 +48,7 @@ class Tree(NamedTuple):
         while at > 0:
             length = self.head[at - 1]  # that of the whole name stands before it
             whole = self.head[at : at + length]
-            if (
-                length > len(raw)
-                and len(whole) == length
-                and whole.isascii()
-                and whole.decode().isprintable()
-            ):
+            if length > len(raw) and len(whole) == length and whole.isascii() and whole.decode().isprintable():
                 return True
             at = self.head.find(raw + b".", at + 1)
         return False

@@ -94,9 +94,7 @@ def test_damaged_bytes_end_in_time_and_without_surprise(pair, tmp_path):
     for _ in range(200):
         damaged = bytearray(data)
         for _ in range(rng.randrange(1, 20)):
-            damaged[rng.randrange(min(len(data), rng.choice([300, len(data)])))] = rng.choice(
-                [0, 1, 127, 128, 255]
-            )
+            damaged[rng.randrange(min(len(data), rng.choice([300, len(data)])))] = rng.choice([0, 1, 127, 128, 255])
         path.write_bytes(damaged)
         for function in (check, trees, canonicalise):
             with contextlib.suppress(RootError):
