@@ -94,10 +94,12 @@ def load(module: str, name: str) -> Kernel:
         kept = _compile(module, name, machine)
         _keep(path, *kept)
     head, code = kept
-    # what only the paths of errors call, which such code does not have; never reached
+    # what only the paths of errors call, which such code does not have; never reached. Symbols are the process's:
+    # those of Numba, where it is loaded, must stay (it sets them anew when it is loaded later)
     nowhere = ctypes.cast(ctypes.pythonapi.Py_FatalError, ctypes.c_void_p).value
     for symbol in head["missing"]:
-        llvm.add_symbol(symbol, nowhere)
+        if llvm.address_of_symbol(symbol) is None:
+            llvm.add_symbol(symbol, nowhere)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

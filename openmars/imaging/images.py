@@ -65,24 +65,21 @@ class Images:
 
 @lru_cache(maxsize=1)
 def neighbour_groups() -> tuple[np.ndarray, ...]:
-    """Pairs, triangles and rhombs of neighbouring pixels, with the place where the groups of a first pixel start.
+    """Triangles and rhombs of neighbouring pixels, with the place where the groups of a first pixel start.
 
     A group is wanted from the view of one of its pixels that has as many neighbours as the group has pixels; a
     triangle only counts if two of its pixels have a further common neighbour, as in magic-cta-pipe.
     """
     around = [{int(q) for q in row if q >= 0} for row in NEIGHBOURS]
-    pairs, triangles, rhombs = [], [], []
+    triangles, rhombs = [], []
     for p, near in enumerate(around):
         for q in sorted(q for q in near if q > p):
-            pairs.append((p, q))
             common = sorted(near & around[q])
-            for r in common:
-                if r > q and _closed(around, p, q, r):
-                    triangles.append((p, q, r))
+            triangles += [(p, q, r) for r in common if r > q and _closed(around, p, q, r)]
             if len(common) == 2 and max(len(near), len(around[q])) >= 4:
                 rhombs.append(tuple(sorted((p, q, *common))))
     out: list[np.ndarray] = []
-    for groups in (pairs, triangles, rhombs):
+    for groups in (triangles, rhombs):
         table = np.array(sorted(groups), np.int32)
         starts = np.searchsorted(table[:, 0], np.arange(N_PIXELS + 1)).astype(np.int32)
         out += [table.ravel(), starts]
@@ -111,6 +108,7 @@ def describe_images(
     time: np.ndarray,
     levels: CleaningLevels,
     samples_per_ns: float,
+    rows: np.ndarray | None = None,
     bad: np.ndarray | None = None,
     bad_set: np.ndarray | None = None,
     keep_masks: bool = False,
@@ -125,6 +123,8 @@ def describe_images(
         What survives.
     samples_per_ns : float
         Slices per ns.
+    rows : int array [n], optional
+        Which entries of `charge` and `time` to take, all by default; saves their copy.
     bad : bool array [k, 1039], optional
         Sets of pixels whose content is replaced by that of their neighbours.
     bad_set : int array [n], optional
@@ -132,7 +132,9 @@ def describe_images(
     keep_masks : bool
         Give the surviving pixels as well.
     """
-    events, stride = charge.shape
+    stride = charge.shape[1]
+    chosen = np.arange(len(charge), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
+    events = len(chosen)
     bads = np.zeros((1, N_PIXELS), np.uint8) if bad is None else np.ascontiguousarray(bad, np.uint8)
     sets = np.zeros(events, np.int32) if bad_set is None else np.ascontiguousarray(bad_set, np.int32)
     values = np.empty((events, len(COLUMNS)))
@@ -141,9 +143,9 @@ def describe_images(
     pairs = np.full(2 * 5 * (N_PIXELS + 1), -1, np.int32)
     floats = [np.empty(N_PIXELS + 1) for _ in range(6)]
     bytes_ = [np.zeros(N_PIXELS, np.uint8) for _ in range(3)]
-    integers = [np.zeros(N_PIXELS + 1, np.int32) for _ in range(2)]
+    integers = [np.zeros(N_PIXELS + 1, np.int32) for _ in range(3)]
     load("openmars.imaging.kernel", "process")(
-        charge, time, events, stride, bads.ravel(), sets, np.any(bads, axis=1).astype(np.uint8), *_camera(),
+        charge, time, chosen, events, stride, bads.ravel(), sets, np.any(bads, axis=1).astype(np.uint8), *_camera(),
         *neighbour_groups(), levels.numbers(samples_per_ns), _random_words(), pairs,
         floats[0], floats[1], *bytes_, *integers, *floats[2:], values.ravel(), status, masks.ravel(), int(keep_masks),
     )  # fmt: skip

@@ -64,6 +64,27 @@ def group_passes(charge, time, groups, first, size, clip, window, threshold):
 
 
 @njit(**PLAIN)
+def mark_pairs(charge, time, unmapped, mask, neighbours, factor, per_pixel, window):
+    """Mark the pixels of the pairs of neighbours that pass: one of the two has at least half of the light."""
+    threshold = per_pixel * 2
+    clip = factor * per_pixel
+    for bright in range(N_PIXELS):
+        if unmapped[bright] or not charge[bright] > 0.499 * threshold:
+            continue
+        for k in range(6):
+            other = neighbours[6 * bright + k]
+            if other < 0 or unmapped[other]:
+                continue
+            p, q = min(bright, other), max(bright, other)
+            a, b = min(charge[p], clip), min(charge[q], clip)
+            if a + b > threshold:
+                mean = (a * time[p] + b * time[q]) / (a + b)
+                if abs(mean - time[p]) < window and abs(mean - time[q]) < window:
+                    mask[p] = 1
+                    mask[q] = 1
+
+
+@njit(**PLAIN)
 def mark_groups(charge, time, unmapped, mask, groups, starts, size, factor, per_pixel, window):
     """Mark the pixels of the groups of one size that pass. Groups are sorted by their first pixel."""
     threshold = per_pixel * size
@@ -182,7 +203,7 @@ def add_boundary(charge, time, mask, neighbours, levels, core):
 
 
 @njit(**PLAIN)
-def clean(charge, time, bad, has_bad, geometry, groups2, starts2, groups3, starts3, groups4, starts4,
+def clean(charge, time, bad, has_bad, geometry, groups3, starts3, groups4, starts4,
           levels, mask, unmapped, core, labels, stack, sums, near, out, o):  # fmt: skip
     """The whole cleaning of one image; gives the number of islands, 0 if nothing survives."""
     if has_bad:
@@ -190,18 +211,22 @@ def clean(charge, time, bad, has_bad, geometry, groups2, starts2, groups3, start
     for p in range(N_PIXELS):
         mask[p] = 0
     picture = levels[0]
-    mark_groups(charge, time, unmapped, mask, groups2, starts2, 2, 2.2, levels[4] * picture, levels[7])
+    mark_pairs(charge, time, unmapped, mask, geometry, 2.2, levels[4] * picture, levels[7])
     mark_groups(charge, time, unmapped, mask, groups3, starts3, 3, 1.05, levels[5] * picture, levels[8])
     mark_groups(charge, time, unmapped, mask, groups4, starts4, 4, 1.05, levels[6] * picture, levels[9])
+    marked = 0
+    for p in range(N_PIXELS):
+        marked += mask[p]
+    if marked == 0:
+        return 0
     single = drop_late_and_single(charge, time, mask, geometry, levels, labels, stack, sums)
     out[o + 23] = single
     out[o + 24] = sums[0] if single else 0.0
-    out[o + 15] = 0.0
+    marked = 0
     for p in range(N_PIXELS):
-        out[o + 15] += mask[p]
+        marked += mask[p]
+    out[o + 15] = marked
     add_boundary(charge, time, mask, geometry, levels, core)
-    out[o + 14] = 0.0
     for p in range(N_PIXELS):
         charge[p] = min(charge[p], levels[10])
-        out[o + 14] += mask[p]
     return find_islands(mask, geometry, labels, stack)

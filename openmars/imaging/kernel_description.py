@@ -19,27 +19,27 @@ EPS = 2 * 2.220446049250313e-16
 
 
 @njit(**PLAIN)
-def describe_ellipse(charge, x, y, mask, out, o):
+def describe_ellipse(charge, x, y, chosen, n, out, o):
     """Moments of the image: size, centre, length, width, direction, third moments."""
     size = 0.0
     mx = 0.0
     my = 0.0
-    for p in range(N_PIXELS):
-        if mask[p]:
-            size += charge[p]
-            mx += charge[p] * x[p]
-            my += charge[p] * y[p]
+    for k in range(n):
+        p = chosen[k]
+        size += charge[p]
+        mx += charge[p] * x[p]
+        my += charge[p] * y[p]
     mx /= size
     my /= size
     xx = 0.0
     xy = 0.0
     yy = 0.0
-    for p in range(N_PIXELS):
-        if mask[p]:
-            dx, dy = x[p] - mx, y[p] - my
-            xx += charge[p] * dx * dx
-            xy += charge[p] * dx * dy
-            yy += charge[p] * dy * dy
+    for k in range(n):
+        p = chosen[k]
+        dx, dy = x[p] - mx, y[p] - my
+        xx += charge[p] * dx * dx
+        xy += charge[p] * dx * dy
+        yy += charge[p] * dy * dy
     xx /= size
     xy /= size
     yy /= size
@@ -52,11 +52,11 @@ def describe_ellipse(charge, x, y, mask, out, o):
     cos, sin = math.cos(psi), math.sin(psi)
     m3l = 0.0
     m3t = 0.0
-    for p in range(N_PIXELS):
-        if mask[p]:
-            dx, dy = x[p] - mx, y[p] - my
-            m3l += charge[p] * (dx * cos + dy * sin) ** 3
-            m3t += charge[p] * (dy * cos - dx * sin) ** 3
+    for k in range(n):
+        p = chosen[k]
+        dx, dy = x[p] - mx, y[p] - my
+        m3l += charge[p] * (dx * cos + dy * sin) ** 3
+        m3t += charge[p] * (dy * cos - dx * sin) ** 3
     out[o] = size
     out[o + 1] = mx
     out[o + 2] = my
@@ -183,29 +183,27 @@ def fit_trimmed(u, t, n, words, pairs, key, order, line):
 
 
 @njit(**PLAIN)
-def describe_times(charge, time, x, y, mask, out, o, u, t, key, order, line, words, pairs):
+def describe_times(charge, time, x, y, chosen, n, out, o, u, t, key, order, line, words, pairs):
     """Gradient of the times along the image, their spread, and the plain gradients along and across."""
     mx, my, psi = out[o + 1], out[o + 2], out[o + 5]
     cos, sin = math.cos(psi), math.sin(psi)
-    n = 0
     st = stt = sw = swt = swtt = 0.0
     sv = svv = svt = 0.0
-    for p in range(N_PIXELS):
-        if mask[p]:
-            dx, dy = x[p] - mx, y[p] - my
-            u[n] = dx * cos + dy * sin
-            t[n] = time[p]
-            v = dy * cos - dx * sin
-            st += t[n]
-            stt += t[n] * t[n]
-            sw += charge[p]
-            swt += charge[p] * t[n]
-            swtt += charge[p] * t[n] * t[n]
-            sv += v
-            svv += v * v
-            svt += v * t[n]
-            order[n] = n
-            n += 1
+    for k in range(n):
+        p = chosen[k]
+        dx, dy = x[p] - mx, y[p] - my
+        u[k] = dx * cos + dy * sin
+        t[k] = time[p]
+        v = dy * cos - dx * sin
+        st += t[k]
+        stt += t[k] * t[k]
+        sw += charge[p]
+        swt += charge[p] * t[k]
+        swtt += charge[p] * t[k] * t[k]
+        sv += v
+        svv += v * v
+        svt += v * t[k]
+        order[k] = k
     fit_line(u, t, n, order, line)
     out[o + 27] = line[0]
     det = svv * n - sv * sv
@@ -217,19 +215,18 @@ def describe_times(charge, time, x, y, mask, out, o, u, t, key, order, line, wor
     out[o + 9] = line[2]
     out[o + 10] = line[3]
     square = 0.0
-    for i in range(n):
-        square += (u[i] * line[2] + line[3] - t[i]) ** 2
+    for k in range(n):
+        square += (u[k] * line[2] + line[3] - t[k]) ** 2
     out[o + 11] = math.sqrt(square / n)
 
 
 @njit(**PLAIN)
-def describe_light(charge, x, y, mask, edge, pitch, out, o):
-    """Leakage, concentration, asymmetry."""
+def describe_light(charge, x, y, edge, pitch, chosen, n, out, o):
+    """Leakage, concentration, asymmetry. As in ctapipe, concentrations count all pixels, clean or not."""
     size, mx, my = out[o], out[o + 1], out[o + 2]
     length, width = out[o + 3], out[o + 4]
     cos, sin = math.cos(out[o + 5]), math.sin(out[o + 5])
-    leak1 = leak2 = cog = core = first = second = 0.0
-    brightest = 0
+    cog = core = first = second = 0.0
     for p in range(N_PIXELS):
         dx, dy = x[p] - mx, y[p] - my
         if dx * dx + dy * dy < pitch * pitch:
@@ -243,11 +240,14 @@ def describe_light(charge, x, y, mask, edge, pitch, out, o):
             first = charge[p]
         elif charge[p] > second:
             second = charge[p]
-        if mask[p]:
-            leak1 += charge[p] if edge[p] == 1 else 0.0
-            leak2 += charge[p] if edge[p] >= 1 else 0.0
-            if not mask[brightest] or charge[p] > charge[brightest]:
-                brightest = p
+    leak1 = leak2 = 0.0
+    brightest = chosen[0]
+    for k in range(n):
+        p = chosen[k]
+        leak1 += charge[p] if edge[p] == 1 else 0.0
+        leak2 += charge[p] if edge[p] >= 1 else 0.0
+        if charge[p] > charge[brightest]:
+            brightest = p
     out[o + 8] = (x[brightest] - mx) * cos + (y[brightest] - my) * sin
     out[o + 12] = leak1 / size
     out[o + 13] = leak2 / size

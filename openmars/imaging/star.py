@@ -137,11 +137,13 @@ def _process(ctx: Context, file: Calibrated, settings: Settings, track: Track | 
 
     head = file.read("Events", EVENT_BRANCHES)
     showers = shower_events(file, head)
-    charge, time = _pixels(file, showers)
+    charge, time = _pixels(file)
     bad, bad_set = _bad_pixels(file, settings, head, showers)
     if settings.noise.used:
         _add_noise(file, settings, charge, time)
-    images = describe_images(charge, time, settings.levels, file.samples_per_ns, bad, bad_set, settings.keep_clean)
+    images = describe_images(
+        charge, time, settings.levels, file.samples_per_ns, showers, bad, bad_set, settings.keep_clean
+    )
     described = np.flatnonzero(images.status == 0)
     kept = showers[described]
     counts = np.bincount(images.status, minlength=4)
@@ -158,25 +160,22 @@ def _process(ctx: Context, file: Calibrated, settings: Settings, track: Track | 
         columns |= pointing
     columns |= source_columns(columns, *source)
     if settings.keep_images:
-        columns["UprootImageOrig"] = charge[described]
+        columns["UprootImageOrig"] = charge[kept]
     if settings.keep_clean and images.masks is not None:
-        columns["UprootImageOrigClean"] = np.where(images.masks, charge[:, : images.masks.shape[1]], 0)[described]
+        columns["UprootImageOrigClean"] = np.where(images.masks[described], charge[kept, : images.masks.shape[1]], 0)
     return {"Events": columns} if file.is_mc else {"Events": columns, "EffectiveOnTime": _on_time(head)}
 
 
-def _pixels(file: Calibrated, showers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Charges (phe) and times (slices) of the showers: float32 [n, 1183]."""
+def _pixels(file: Calibrated) -> tuple[np.ndarray, np.ndarray]:
+    """Charges (phe) and times (slices) of all events: float32 [n, 1183]."""
     import numpy as np
 
     names = ("MCerPhotEvt.fPixels.fPhot", "MArrivalTime.fData")
     columns = file.read("Events", names)
-    out = []
     for name in names:
-        values = columns.pop(name)
-        if values.dtype == object:
+        if columns[name].dtype == object:
             raise InputError(f"{file.path}: {name} differs in length from event to event")
-        out.append(np.ascontiguousarray(values if len(showers) == len(values) else values[showers], np.float32))
-    return out[0], out[1]
+    return np.ascontiguousarray(columns[names[0]], np.float32), np.ascontiguousarray(columns[names[1]], np.float32)
 
 
 def _bad_pixels(
