@@ -7,6 +7,7 @@ is longer than a small job takes. What is written is read with uproot in the tes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Mapping
@@ -137,7 +138,8 @@ class RootWriter:
 
     def discard(self) -> None:
         """Give up: nothing is left on disk."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a full disk: what waits in memory cannot be written either
+            self._file.close()
         self._temporary.unlink(missing_ok=True)
 
     def extend(self, tree: str, columns: Mapping[str, Column]) -> None:

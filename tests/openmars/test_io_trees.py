@@ -1,5 +1,8 @@
 """ROOT files: uproot is the judge of what is written; damaged ones end in one clear line."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import uproot
@@ -87,6 +90,23 @@ def test_same_content_same_bytes_whatever_the_name(tmp_path):
 def test_no_file_before_it_is_whole(tmp_path):
     with pytest.raises(ValueError, match="differ in length"), RootWriter(tmp_path / "a.root") as out:
         out.extend("Events", {"a": np.arange(3), "b": np.arange(4)})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path):
+    code = (
+        "import numpy as np, resource, signal, sys\n"
+        "from openmars.io import write_root\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))\n"
+        "try:\n"
+        "    write_root(sys.argv[1], {'T': {'a': np.random.default_rng(1).random(500000)}})\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.root")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "too large" in done.stdout
     assert not list(tmp_path.iterdir())
 
 
