@@ -6,16 +6,18 @@ import math
 from numba import njit
 
 from openmars.core.kernels import PLAIN, kernel
-from openmars.imaging.kernel_cleaning import N_PIXELS, brightest_island, clean
+from openmars.imaging.kernel_cleaning import N_PIXELS, brightest_island, clean, find_islands
 from openmars.imaging.kernel_description import describe_ellipse, describe_light, describe_times
 
 N_OUT = 30
+DESCRIBED, NOTHING, NEGATIVE, NO_TIMES = range(4)
 
 
 @njit(**PLAIN)
-def island_sizes(charge, labels, count, sums, out, o):
-    """Light in the largest island and in the others."""
-    best = brightest_island(charge, labels, count, sums)
+def describe_islands(charge, mask, chosen, n, neighbours, labels, stack, sums, out, o):
+    """Number of islands, light in the largest and in the others."""
+    count = find_islands(mask, chosen, n, neighbours, labels, stack)
+    best = brightest_island(charge, chosen, n, labels, count, sums)
     out[o + 16] = count
     out[o + 21] = sums[best]
     out[o + 22] = out[o] - sums[best]
@@ -26,7 +28,7 @@ def island_sizes(charge, labels, count, sums, out, o):
     "f8* f8* u1* u1* u1* i4* i4* i4* f8* f8* f8* f8* f8* i1* u1* i8"
 )
 def process(charges, times, rows, events, stride, bads, bad_set, any_bad, neighbours, x, y, edge,
-            groups3, starts3, groups4, starts4, levels, words, pairs, charge, time, mask, unmapped, core,
+            groups3, starts3, groups4, starts4, levels, words, pairs, charge, time, mask, unmapped, bad,
             labels, stack, chosen, sums, u, t, key, out, status, masks, keep):  # fmt: skip
     """Clean and describe `events` images; see `openmars.imaging.images` for the arguments.
 
@@ -41,26 +43,24 @@ def process(charges, times, rows, events, stride, bads, bad_set, any_bad, neighb
         for p in range(N_PIXELS):
             charge[p] = charges[row + p]
             time[p] = times[row + p] / levels[11]
-            core[p] = bads[s * N_PIXELS + p]
+            bad[p] = bads[s * N_PIXELS + p]
             unmapped[p] = 0
-        count = clean(charge, time, core, any_bad[s], neighbours, groups3, starts3, groups4, starts4,
-                      levels, mask, unmapped, core, labels, stack, sums, key, out, o)  # fmt: skip
-        n = 0
-        negative = False
-        for p in range(N_PIXELS):
-            if mask[p]:
-                chosen[n] = p
-                n += 1
-                negative = negative or charge[p] < 0
-            if keep:
-                masks[e * N_PIXELS + p] = mask[p]
-        if count == 0 or negative:
-            status[e] = 1 if count == 0 else 2
+        n = clean(charge, time, bad, any_bad[s], neighbours, groups3, starts3, groups4, starts4,
+                  levels, mask, unmapped, labels, stack, chosen, sums, key, out, o)  # fmt: skip
+        if keep:
+            for p in range(N_PIXELS):
+                masks[e * N_PIXELS + p] = mask[p] > 0
+        status[e] = NOTHING if n == 0 else DESCRIBED
+        for k in range(n):
+            if charge[chosen[k]] < 0:
+                status[e] = NEGATIVE
+        if status[e] != DESCRIBED:
             continue
         out[o + 14] = n
         describe_ellipse(charge, x, y, chosen, n, out, o)
         describe_times(charge, time, x, y, chosen, n, out, o, u, t, key, stack, sums, words, pairs)
         describe_light(charge, x, y, edge, levels[12], chosen, n, out, o)
-        island_sizes(charge, labels, count, sums, out, o)
-        status[e] = 3 if math.isnan(out[o + 9]) else 0
+        describe_islands(charge, mask, chosen, n, neighbours, labels, stack, sums, out, o)
+        if math.isnan(out[o + 9]):
+            status[e] = NO_TIMES
     return 0

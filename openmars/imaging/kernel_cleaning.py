@@ -108,23 +108,34 @@ def mark_groups(charge, time, unmapped, mask, groups, starts, size, factor, per_
 
 
 @njit(**PLAIN)
-def find_islands(mask, neighbours, labels, stack):
-    """Number the connected parts of a mask from 1, in the order of their first pixels; gives how many."""
+def collect(mask, chosen):
+    """List the pixels of a mask, ascending; gives how many."""
+    n = 0
     for p in range(N_PIXELS):
-        labels[p] = 0
+        if mask[p]:
+            chosen[n] = p
+            n += 1
+    return n
+
+
+@njit(**PLAIN)
+def find_islands(mask, chosen, n, neighbours, labels, stack):
+    """Number the connected parts of a mask from 1, in the order of their first pixels; gives how many."""
+    for k in range(n):
+        labels[chosen[k]] = 0
     count = 0
-    for start in range(N_PIXELS):
-        if not mask[start] or labels[start]:
+    for k in range(n):
+        if labels[chosen[k]]:
             continue
         count += 1
-        labels[start] = count
-        stack[0] = start
+        labels[chosen[k]] = count
+        stack[0] = chosen[k]
         depth = 1
         while depth:
             depth -= 1
             p = stack[depth]
-            for k in range(6):
-                q = neighbours[6 * p + k]
+            for i in range(6):
+                q = neighbours[6 * p + i]
                 if q >= 0 and mask[q] and not labels[q]:
                     labels[q] = count
                     stack[depth] = q
@@ -133,79 +144,85 @@ def find_islands(mask, neighbours, labels, stack):
 
 
 @njit(**PLAIN)
-def brightest_island(charge, labels, count, sums):
+def brightest_island(charge, chosen, n, labels, count, sums):
     """Number of the island with the most light; `sums` gets the light of each, from place 1."""
-    for n in range(count + 1):
-        sums[n] = 0.0
-    for p in range(N_PIXELS):
-        sums[labels[p]] += charge[p]
+    for k in range(count + 1):
+        sums[k] = 0.0
+    for k in range(n):
+        sums[labels[chosen[k]]] += charge[chosen[k]]
     best = 1
-    for n in range(2, count + 1):
-        if sums[n] > sums[best]:
-            best = n
+    for k in range(2, count + 1):
+        if sums[k] > sums[best]:
+            best = k
     return best
 
 
 @njit(**PLAIN)
 def has_neighbour(p, mask, neighbours):
     """Tell whether a pixel touches one of the mask."""
-    for k in range(6):
-        q = neighbours[6 * p + k]
+    for i in range(6):
+        q = neighbours[6 * p + i]
         if q >= 0 and mask[q]:
             return True
     return False
 
 
 @njit(**PLAIN)
-def drop_late_and_single(charge, time, mask, neighbours, levels, labels, stack, sums):
-    """Drop core pixels off the time of the brightest island, then those alone; gives the number of these."""
-    count = find_islands(mask, neighbours, labels, stack)
-    if count == 0:
-        return 0
-    best = brightest_island(charge, labels, count, sums)
+def drop_late_and_single(charge, time, mask, chosen, n, neighbours, levels, labels, stack, sums, out, o):
+    """Drop core pixels off the time of the brightest island, then those that are alone."""
+    count = find_islands(mask, chosen, n, neighbours, labels, stack)
+    best = brightest_island(charge, chosen, n, labels, count, sums)
     light = 0.0
     mean = 0.0
-    for p in range(N_PIXELS):
+    for k in range(n):
+        p = chosen[k]
         if labels[p] == best:
             mean += time[p] * charge[p] ** 2
             light += charge[p] ** 2
     mean /= light
     bright, late = 2.0 * levels[0], levels[2]
-    for p in range(N_PIXELS):
-        if mask[p]:
-            off = abs(time[p] - mean)
-            if (charge[p] > bright and off > 2.0 * late) or (charge[p] < bright and off > late):
-                mask[p] = 0
+    for k in range(n):
+        p = chosen[k]
+        off = abs(time[p] - mean)
+        if (charge[p] > bright and off > 2.0 * late) or (charge[p] < bright and off > late):
+            mask[p] = 0
+    for k in range(n):
+        stack[k] = mask[chosen[k]] and not has_neighbour(chosen[k], mask, neighbours)
     single = 0
-    for p in range(N_PIXELS):
-        stack[p] = mask[p] and not has_neighbour(p, mask, neighbours)
-    for p in range(N_PIXELS):
-        if stack[p]:
+    size = 0.0
+    core = 0
+    for k in range(n):
+        p = chosen[k]
+        if stack[k]:
             mask[p] = 0
             single += 1
-            sums[0] = sums[0] + charge[p] if single > 1 else charge[p]
-    return single
+            size += charge[p]
+        core += mask[p]
+    out[o + 15] = core
+    out[o + 23] = single
+    out[o + 24] = size
 
 
 @njit(**PLAIN)
-def add_boundary(charge, time, mask, neighbours, levels, core):
-    """Add the pixels above the boundary level that touch a core pixel of about the same time."""
-    for p in range(N_PIXELS):
-        core[p] = mask[p]
-    for p in range(N_PIXELS):
-        if core[p] or not charge[p] > levels[1]:
+def add_boundary(charge, time, mask, chosen, n, neighbours, levels):
+    """Add the pixels above the boundary level that touch a core pixel of about the same time.
+
+    `chosen` lists all that can be core; what is added gets the mark 2, so that it is not taken for core.
+    """
+    for k in range(n):
+        p = chosen[k]
+        if mask[p] != 1:
             continue
-        for k in range(6):
-            q = neighbours[6 * p + k]
-            if q >= 0 and core[q] and abs(time[q] - time[p]) < levels[3]:
-                mask[p] = 1
-                break
+        for i in range(6):
+            q = neighbours[6 * p + i]
+            if q >= 0 and not mask[q] and charge[q] > levels[1] and abs(time[p] - time[q]) < levels[3]:
+                mask[q] = 2
 
 
 @njit(**PLAIN)
 def clean(charge, time, bad, has_bad, geometry, groups3, starts3, groups4, starts4,
-          levels, mask, unmapped, core, labels, stack, sums, near, out, o):  # fmt: skip
-    """The whole cleaning of one image; gives the number of islands, 0 if nothing survives."""
+          levels, mask, unmapped, labels, stack, chosen, sums, near, out, o):  # fmt: skip
+    """The whole cleaning of one image; gives the number of pixels that survive, listed in `chosen`."""
     if has_bad:
         interpolate(charge, time, bad, geometry, unmapped, near)
     for p in range(N_PIXELS):
@@ -214,19 +231,11 @@ def clean(charge, time, bad, has_bad, geometry, groups3, starts3, groups4, start
     mark_pairs(charge, time, unmapped, mask, geometry, 2.2, levels[4] * picture, levels[7])
     mark_groups(charge, time, unmapped, mask, groups3, starts3, 3, 1.05, levels[5] * picture, levels[8])
     mark_groups(charge, time, unmapped, mask, groups4, starts4, 4, 1.05, levels[6] * picture, levels[9])
-    marked = 0
-    for p in range(N_PIXELS):
-        marked += mask[p]
-    if marked == 0:
+    n = collect(mask, chosen)
+    if n == 0:
         return 0
-    single = drop_late_and_single(charge, time, mask, geometry, levels, labels, stack, sums)
-    out[o + 23] = single
-    out[o + 24] = sums[0] if single else 0.0
-    marked = 0
-    for p in range(N_PIXELS):
-        marked += mask[p]
-    out[o + 15] = marked
-    add_boundary(charge, time, mask, geometry, levels, core)
+    drop_late_and_single(charge, time, mask, chosen, n, geometry, levels, labels, stack, sums, out, o)
+    add_boundary(charge, time, mask, chosen, n, geometry, levels)
     for p in range(N_PIXELS):
         charge[p] = min(charge[p], levels[10])
-    return find_islands(mask, geometry, labels, stack)
+    return collect(mask, chosen)

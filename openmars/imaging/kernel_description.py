@@ -226,12 +226,14 @@ def describe_light(charge, x, y, edge, pitch, chosen, n, out, o):
     size, mx, my = out[o], out[o + 1], out[o + 2]
     length, width = out[o + 3], out[o + 4]
     cos, sin = math.cos(out[o + 5]), math.sin(out[o + 5])
+    reach = 1.001 * length * length  # further away no pixel is in the ellipse
     cog = core = first = second = 0.0
     for p in range(N_PIXELS):
         dx, dy = x[p] - mx, y[p] - my
-        if dx * dx + dy * dy < pitch * pitch:
+        square = dx * dx + dy * dy
+        if square < pitch * pitch:
             cog += charge[p]
-        if width > 0:
+        if width > 0 and square < reach:
             along, across = dx * cos + dy * sin, dy * cos - dx * sin
             if (along / length) ** 2 + (across / width) ** 2 <= 1.0:
                 core += charge[p]
