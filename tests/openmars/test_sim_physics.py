@@ -204,6 +204,16 @@ def test_proton_rate_is_of_the_order_of_magics(protons):
     assert np.all((protons.time_fraction >= 0) & (protons.time_fraction < 1))
 
 
+def test_the_field_of_protons_holds_most_triggers():
+    wide = ProtonField(18.0, 50_000.0, 650.0, 5.0)
+    events = together(simulate_protons(77, round(expected_protons(2.5, 1.0, wide)), 15.0, 0.0, DARK, wide))
+    usual = ProtonField()
+    inside = (events.energy_gev > usual.energy_min_gev) & (events.energy_gev < usual.energy_max_gev)
+    inside &= np.hypot(events.core_x_m, events.core_y_m) < usual.impact_max_m
+    assert len(events) > 120
+    assert inside.mean() > 0.83
+
+
 def test_little_is_lost_by_looking_first(monkeypatch):
     box = ProtonField(60.0, 3000.0, 300.0, 4.0)
     with_look = together(simulate_protons(7, 60_000, 15.0, 0.0, DARK, box))
