@@ -217,6 +217,14 @@ def test_same_training_gives_the_same_bytes(folder: Path) -> None:
     assert (folder / "one" / "RF.root").read_bytes() != (folder / "three" / "RF.root").read_bytes()
 
 
+def test_every_key_of_the_default_cards_is_read(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert train(folder, "keys", "-LUTs") == 0
+    assert apply(folder, "GA_*_2.root", "-mc", out="keys") == 0
+    assert "untouched" not in capfd.readouterr().out
+    assert apply(folder, "GA_*_2.root", "-mc", "--rc=RF.zdmx:20", out="keys") == 0
+    assert "Resource untouched: RF.zdmx: 20" in capfd.readouterr().out
+
+
 def test_halves_are_not_confused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert train(folder, "never", "-LUTs", rc=(f"--rc=RF.mcdata:{folder}/GA_*.root",)) == 2
     assert "GA_za05to35_S_w0_2.root: the test half" in capfd.readouterr().err

@@ -290,8 +290,9 @@ def test_full_enclosure_has_psf_and_background(folder: Path) -> None:
     np.testing.assert_allclose(rate / rate.mean(), 1, rtol=0.35)
 
 
-def test_same_bytes_again_whenever_it_runs(folder: Path) -> None:
+def test_same_bytes_again_whenever_it_runs(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run_program(folder, "again") == 0
+    assert "untouched" not in capfd.readouterr().out
     assert (folder / "again" / REAL).read_bytes() == (folder / "out" / REAL).read_bytes()
 
 
