@@ -148,6 +148,18 @@ def _crowded(run: Any, off_regions: int, axis: Any) -> DataError:
     )
 
 
+def signal(data: Any) -> float:
+    """Return the significance in sigma of the signal in the bins that count, Li & Ma 1983, eq. 17."""
+    from gammapy.stats import WStatCountsStatistic
+
+    def total(name: str) -> float:
+        return float(sum(getattr(each, name).data[each.mask.data].sum() for each in data))
+
+    on, off, background = total("counts"), total("counts_off"), total("background")
+    ratio = background / off if off else float(data[0].alpha.data[data[0].mask.data][0])
+    return float(WStatCountsStatistic(on, off, ratio).sqrt_ts)
+
+
 def fit(data: Any, model: Any) -> Any:
     """Fit a model to datasets by forward folding, with Cash statistics of a measured background (W-stat).
 
@@ -165,12 +177,18 @@ def fit(data: Any, model: Any) -> Any:
     Raises
     ------
     DataError
-        Where the fit does not converge.
+        Where there is less than 3 sigma of a signal, or the fit does not converge.
     """
     from gammapy.datasets import Datasets
     from gammapy.modeling import Fit
 
     data = Datasets(data)
+    seen = signal(data)
+    if not seen >= 3:
+        raise DataError(
+            f"no spectrum of {model.name} can be fitted: its signal in these energies is {seen:.1f} sigma, below 3",
+            hint="Look at theta2.png; add runs, or look at the position of the source.",
+        )
     data.models = [model]
     result = Fit().run(data)
     errors = [parameter.error for parameter in model.parameters.free_parameters]
