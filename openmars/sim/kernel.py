@@ -12,25 +12,37 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from openmars.sim.atmosphere import OBSERVATORY_M, Air, lookup
+from openmars.sim.atmosphere import Air, lookup
 from openmars.sim.expect import expected_light, in_view, place
 from openmars.sim.hadron import proton
-from openmars.sim.light import MAX_PE, add_gamma, draw_segments, expected_muon, muon, perpendicular
+from openmars.sim.light import MAX_PE, add_gamma, draw_segments, expected_muon, muon
+from openmars.sim.place import (
+    CORE,
+    NOISE,
+    SHOWER,
+    arrange,
+    away,
+    between,
+    core_on_ground,
+    distance,
+    draw_core,
+    flight,
+    start_row,
+)
 from openmars.sim.rng import seed_stream, uniform
-from openmars.sim.telescope import POSITIONS_M, Pixels, empty_camera, expose, fill_frame
+from openmars.sim.telescope import Pixels, empty_camera, expose, fill_frame
 from openmars.sim.trigger import Trigger, fires
 
 CORES = 8
-"""Cores for which one cascade of a proton is used, one after the other, as simulations of air showers do."""
+SHARED_GEV = 1000.0
+"""One cascade of a proton serves for so many cores, as is usual in simulations of air showers; but not above an
+energy at which it would often trigger more than once."""
 
 FAINT_PE = 0.1
 """Gammas of a proton expected to give less in both cameras together are left out."""
 
 TRIGGER_COS, CAMERA_COS = math.cos(math.radians(1.75)), math.cos(math.radians(2.4))
 """Angles from the pointing within which the maximum of a shower is to be, for the trigger or the camera to see it."""
-
-CORE, SHOWER, NOISE = 0, 1, 2
-"""Streams of random numbers of one seed."""
 
 
 class Setup(NamedTuple):
@@ -88,54 +100,6 @@ def room() -> Room:
 
 
 @njit(cache=True)
-def flight(zd, az):  # type: ignore[no-untyped-def]  # compiled
-    """Direction of flight of what comes from (zd, az), rad."""
-    return -math.sin(zd) * math.cos(az), math.sin(zd) * math.sin(az), -math.cos(zd)
-
-
-@njit(cache=True)
-def core_on_ground(state, dx, dy, dz, impact_max):  # type: ignore[no-untyped-def]  # compiled
-    """Point on the ground (x, y) of an axis drawn evenly over a disc across it, and its distance from the origin."""
-    r = impact_max * math.sqrt(uniform(state))
-    phi = 2.0 * math.pi * uniform(state)
-    ax, ay, az, bx, by, bz = perpendicular(dx, dy, dz)
-    p, q = r * math.cos(phi), r * math.sin(phi)
-    x, y, z = p * ax + q * bx, p * ay + q * by, p * az + q * bz
-    return x - z / dz * dx, y - z / dz * dy, r
-
-
-@njit(cache=True)
-def draw_core(state, zd, az, impact_max):  # type: ignore[no-untyped-def]  # compiled
-    """Direction of flight, point on the ground (x, y) and distance of the axis from the middle of the array."""
-    dx, dy, dz = flight(zd, az)
-    x, y, r = core_on_ground(state, dx, dy, dz, impact_max)
-    return dx, dy, dz, x, y, r
-
-
-@njit(cache=True)
-def arrange(tels, x, y):  # type: ignore[no-untyped-def]  # compiled
-    """Place the telescopes about a core."""
-    for k in range(2):
-        tels[k, 0], tels[k, 1], tels[k, 2] = POSITIONS_M[k, 0] - x, POSITIONS_M[k, 1] - y, POSITIONS_M[k, 2]
-
-
-@njit(cache=True)
-def distance(tel, dx, dy, dz):  # type: ignore[no-untyped-def]  # compiled
-    """Distance of a telescope from the axis through the origin."""
-    along = tel[0] * dx + tel[1] * dy + tel[2] * dz
-    return math.sqrt(max(tel[0] * tel[0] + tel[1] * tel[1] + tel[2] * tel[2] - along * along, 0.0))
-
-
-@njit(cache=True)
-def cores(seed, zd, az, impact_max, x, y, r):  # type: ignore[no-untyped-def]  # compiled
-    """Cores of all gammas of a seed."""
-    state = np.zeros(1, np.uint64)
-    for i in range(zd.size):
-        seed_stream(state, seed, CORE, i)
-        _, _, _, x[i], y[i], r[i] = draw_core(state, zd[i], az[i], impact_max)
-
-
-@njit(cache=True)
 def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size):  # type: ignore[no-untyped-def]  # compiled
     """Draw the photo-electrons; if both telescopes trigger fill the cameras. Says whether they did."""
     number, each, middle = np.zeros(2, np.int64), np.ones(2), np.zeros(2)
@@ -164,14 +128,6 @@ def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size
 
 
 @njit(cache=True)
-def _start(row, air, dx, dy, dz, energy):  # type: ignore[no-untyped-def]  # compiled
-    """A primary at the top of the atmosphere on the axis that meets the ground at the origin."""
-    top = air.height[0] - OBSERVATORY_M
-    row[0], row[1], row[2] = top / dz * dx, top / dz * dy, top
-    row[3], row[4], row[5], row[6], row[7], row[8] = dx, dy, dz, 0.0, 0.0, energy
-
-
-@njit(cache=True)
 def _note(row, energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax):  # type: ignore[no-untyped-def]  # compiled
     """Write down the truth of an event."""
     row[0], row[1], row[2], row[3], row[4] = energy, zd, az, pzd, paz
@@ -194,7 +150,7 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
         seed_stream(state, seed, CORE, number)
         dx, dy, dz, x, y, _ = draw_core(state, zd[number], az[number], impact_max)
         arrange(tels, x, y)
-        _start(row, setup.air, dx, dy, dz, energy[number])
+        start_row(row, setup.air, dx, dy, dz, energy[number])
         place(setup, row)
         a, b = expected_light(setup, tels[0], row), expected_light(setup, tels[1], row)
         if min(a, b) < setup.worth:
@@ -228,23 +184,53 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
 
 
 @njit(cache=True)
-def _pointing(nodes, fraction):  # type: ignore[no-untyped-def]  # compiled
-    """Value at a share of the run, linear between evenly spaced nodes."""
-    steps = nodes.size - 1
-    if steps == 0:
-        return nodes[0]
-    n = min(int(fraction * steps), steps - 1)
-    return nodes[n] + (fraction * steps - n) * (nodes[n + 1] - nodes[n])
+def _power(state, low, high, slope):  # type: ignore[no-untyped-def]  # compiled
+    """Energy of a power law between two energies."""
+    a, b = low ** (slope + 1.0), high ** (slope + 1.0)
+    return (a + uniform(state) * (b - a)) ** (1.0 / (slope + 1.0))
 
 
 @njit(cache=True)
-def _away(frame, off, turn):  # type: ignore[no-untyped-def]  # compiled
-    """Zenith distance and azimuth (rad) of a direction `off` from the pointing."""
-    p, q, c = math.sin(off) * math.cos(turn), math.sin(off) * math.sin(turn), math.cos(off)
-    ux = p * frame[0, 0] + q * frame[1, 0] + c * frame[2, 0]
-    uy = p * frame[0, 1] + q * frame[1, 1] + c * frame[2, 1]
-    uz = p * frame[0, 2] + q * frame[1, 2] + c * frame[2, 2]
-    return math.acos(min(uz, 1.0)), math.atan2(-uy, ux) % (2.0 * math.pi)
+def _cascade(state, setup, room, frame, cone, shower):  # type: ignore[no-untyped-def]  # compiled
+    """Draw the direction of a proton with the energy in ``shower[0]`` and follow it.
+
+    Fills the rest of `shower`: zenith distance, azimuth, direction of flight, depth of the first interaction. Gives
+    the numbers of gammas and muons; -1 if it comes from too far off.
+    """
+    off = math.acos(1.0 - uniform(state) * (1.0 - math.cos(cone)))
+    turned = 2.0 * math.pi * uniform(state)
+    if off > view_cone(shower[0], setup.worth):
+        return -1, -1
+    shower[1], shower[2] = away(frame, off, turned)
+    shower[3], shower[4], shower[5] = flight(shower[1], shower[2])
+    row = np.empty(13)
+    start_row(row, setup.air, shower[3], shower[4], shower[5], shower[0])
+    n_gamma, n_mu, shower[6] = proton(state, setup, frame, row, room)
+    return n_gamma, n_mu
+
+
+@njit(cache=True)
+def _on_core(state, setup, room, frame, shower, x, y, n_gamma, n_mu, charge, time, size, truth):  # type: ignore[no-untyped-def]  # compiled
+    """Put a cascade's core at (x, y). Says whether both telescopes trigger; then writes the event."""
+    arrange(room.tels, x, y)
+    if n_gamma < 0 or not promising(setup, frame, room, n_gamma, n_mu):
+        return False
+    n_seg, mu0, mu1, xmax = _gammas_of(state, setup, frame, room, n_gamma)
+    for j in range(n_mu):
+        track = room.muons[j]
+        track[9], _ = muon(state, setup, track, 0, False, 1.0, frame, room, 0)
+        track[10], _ = muon(state, setup, track, 1, False, 1.0, frame, room, 0)
+        mu0 += track[9]
+        mu1 += track[10]
+    if min(mu0, mu1) < setup.least:
+        return False
+    if not observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size):
+        return False
+    b0 = distance(room.tels[0], shower[3], shower[4], shower[5])
+    b1 = distance(room.tels[1], shower[3], shower[4], shower[5])
+    height = lookup(setup.air.height, shower[6])
+    _note(truth, shower[0], shower[1], shower[2], 0.0, 0.0, x, y, b0, b1, 0.0, height, xmax)
+    return True
 
 
 @njit(cache=True)
@@ -254,52 +240,58 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
     """Draw and simulate protons from number `first` until the arrays are full; as `gammas`.
 
     `field`: least and largest energy (GeV), largest impact (m), half angle of the cone (rad), spectral index.
+    They come in groups of `CORES`, at one moment. Within a group all protons below `SHARED_GEV` are one and the same
+    cascade with different cores; each of the others is its own.
     """
     e_min, e_max, impact_max, cone, slope = field
     state = np.zeros(1, np.uint64)
     frame = np.empty((3, 3))
-    row = np.empty(13)
-    tels = room.tels
-    low, high = e_min ** (slope + 1.0), e_max ** (slope + 1.0)
+    shower = np.empty(7)
+    middle = min(max(SHARED_GEV, e_min), e_max)
+    share = (e_min ** (slope + 1.0) - middle ** (slope + 1.0)) / (e_min ** (slope + 1.0) - e_max ** (slope + 1.0))
     kept = 0
     i = first
     while i < total and kept + CORES <= index.size:
-        seed_stream(state, seed, CORE, i)
-        energy = (low + uniform(state) * (high - low)) ** (1.0 / (slope + 1.0))
-        off = math.acos(1.0 - uniform(state) * (1.0 - math.cos(cone)))
-        turned = 2.0 * math.pi * uniform(state)
         group = i
         i = min(group + CORES, total)
-        if off > view_cone(energy, setup.worth):
-            continue
+        seed_stream(state, seed, CORE, group)
         fraction = (group + CORES * uniform(state)) / (total + CORES)
-        pzd, paz = _pointing(nodes_zd, fraction), _pointing(nodes_az, fraction)
+        pzd, paz = between(nodes_zd, fraction), between(nodes_az, fraction)
         fill_frame(frame, pzd, paz)
-        zd, az = _away(frame, off, turned)
-        dx, dy, dz = flight(zd, az)
-        _start(row, setup.air, dx, dy, dz, energy)
-        n_gamma, n_mu, hit = proton(state, setup, frame, row, room)
-        for number in range(group, i):
-            seed_stream(state, seed, SHOWER, number)
-            x, y, _ = core_on_ground(state, dx, dy, dz, impact_max)
-            arrange(tels, x, y)
-            if not promising(setup, frame, room, n_gamma, n_mu):
-                continue
-            n_seg, mu0, mu1, xmax = _gammas_of(state, setup, frame, room, n_gamma)
-            for j in range(n_mu):
-                track = room.muons[j]
-                track[9], _ = muon(state, setup, track, 0, False, 1.0, frame, room, 0)
-                track[10], _ = muon(state, setup, track, 1, False, 1.0, frame, room, 0)
-                mu0 += track[9]
-                mu1 += track[10]
-            if min(mu0, mu1) < setup.least:
-                continue
-            if observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
-                b0, b1 = distance(tels[0], dx, dy, dz), distance(tels[1], dx, dy, dz)
-                height = lookup(setup.air.height, hit)
-                _note(truth[kept], energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax)
-                index[kept] = number
-                kept += 1
+        n_gamma, n_mu = -1, -1
+        if share > 0.0:
+            shower[0] = _power(state, e_min, middle, slope)
+            n_gamma, n_mu = _cascade(state, setup, room, frame, cone, shower)
+        for turn in range(2):
+            # the shared cascade first: the others overwrite it
+            for number in range(group, i):
+                seed_stream(state, seed, SHOWER, number)
+                if (uniform(state) < share) != (turn == 0):
+                    continue
+                if turn == 1:
+                    shower[0] = _power(state, middle, e_max, slope)
+                    n_gamma, n_mu = _cascade(state, setup, room, frame, cone, shower)
+                if n_gamma < 0:
+                    continue
+                x, y, _ = core_on_ground(state, shower[3], shower[4], shower[5], impact_max)
+                if _on_core(
+                    state,
+                    setup,
+                    room,
+                    frame,
+                    shower,
+                    x,
+                    y,
+                    n_gamma,
+                    n_mu,
+                    charge[kept],
+                    time[kept],
+                    size[kept],
+                    truth[kept],
+                ):
+                    truth[kept, 3], truth[kept, 4], truth[kept, 9] = pzd, paz, fraction
+                    index[kept] = number
+                    kept += 1
     return kept, i
 
 
@@ -374,6 +366,6 @@ def mean_light(setup, room, seed, energy, zd, impact, showers):  # type: ignore[
             seed_stream(state, seed, SHOWER, i)
             room.tels[0] = (0.0, -impact[j], 0.0)
             room.tels[1] = room.tels[0]
-            _start(row, setup.air, dx, 0.0, dz, energy)
+            start_row(row, setup.air, dx, 0.0, dz, energy)
             _, out[i, j], _, _, _ = add_gamma(state, setup, frame, row, 0.7, room, 0)
     return out

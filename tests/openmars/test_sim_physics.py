@@ -202,6 +202,8 @@ def test_proton_rate_is_of_the_order_of_magics(protons):
     assert 50 < len(protons) / 5.0 < 300
     assert np.all(np.diff(protons.time_fraction) >= 0)
     assert np.all((protons.time_fraction >= 0) & (protons.time_fraction < 1))
+    # cascades are shared by several cores, but few events come of the same one
+    assert len(np.unique(protons.energy_gev)) > 0.93 * len(protons)
 
 
 def test_the_field_of_protons_holds_most_triggers():
