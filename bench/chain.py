@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MCP = "magic-cta-pipe==0.6.2"
 TRIGGER_RATE_HZ = 76.0
 """Stereo triggers per second of the simulation at its full rate of cosmic rays."""
+MERGE = "from magicctapipe.scripts.lst1_magic.merge_hdf_files import merge_hdf_files as m; import sys; m(*sys.argv[1:])"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
 
@@ -112,6 +113,14 @@ def counted(folder: Path) -> dict[int, int]:
     return out
 
 
+def stereo_events(work: Path) -> int:
+    """Number of stereo events that superstar found."""
+    from openmars.io import open_root
+
+    (path,) = (work / "openmars").glob("*_S_*.root")
+    return open_root(path).entries("Events")
+
+
 def run_ours(work: Path, folder: Path, events: dict[int, int], repeats: int) -> list[Timing]:
     """Time star and superstar."""
     out, log = work / "openmars", work / "openmars.log"
@@ -158,10 +167,7 @@ def run_theirs(work: Path, folder: Path, tools: Path, events: dict[int, int], co
         wall, cpu = run([*words, "--output-dir", out / "dl1", "--config-file", plain], log)
         timings.append(Timing(f"magic_calib_to_dl1 M{telescope}", wall, cpu, events[telescope]))
         run([*words, "--output-dir", out / "images", "--config-file", images, "--max-evt", compare], log)
-    merge = (
-        "from magicctapipe.scripts.lst1_magic.merge_hdf_files import merge_hdf_files as m; import sys; m(*sys.argv[1:])"
-    )
-    run([tools / "python", "-c", merge, out / "dl1", out / "merged"], log)
+    run([tools / "python", "-c", MERGE, out / "dl1", out / "merged"], log)
     (merged,) = (out / "merged").glob("*.h5")
     print("lst1_magic_stereo_reco …", flush=True)
     words = [tools / "lst1_magic_stereo_reco", "--magic-only", "--input-file", merged, "--output-dir", out / "stereo"]
@@ -189,6 +195,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=10_000, help="events to simulate otherwise")
     parser.add_argument("--compare", type=int, default=2_000, help="events whose pixels are compared")
     parser.add_argument("--repeats", type=int, default=3, help="runs of our programs; the quickest counts")
+    parser.add_argument("--gammas", type=Path, help="folder with calibrated MC files of runs 1001 and 1002")
+    parser.add_argument("--no-models", action="store_true", help="leave melibea out: no training")
     options = parser.parse_args()
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -197,6 +205,13 @@ def main() -> None:
     events = counted(folder)
     ours = run_ours(work, folder, events, options.repeats)
     theirs = run_theirs(work, folder, tools, events, options.compare)
+    if not options.no_models:
+        from chain_models import make_gammas, time_melibea, time_theirs
+
+        gammas = options.gammas.resolve() if options.gammas else make_gammas(work)
+        stereo = stereo_events(work)
+        ours.append(time_melibea(work, gammas, stereo, options.repeats))
+        theirs.append(time_theirs(work, gammas, tools, stereo))
     print_speed(ours, theirs)
     dump = Path(__file__).with_name("chain_dump.py")
     subprocess.run([tools / "python", dump, work / "mcp", work / "mcp.npz"], check=True)

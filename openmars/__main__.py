@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import sys
@@ -27,7 +28,17 @@ def settle_environment() -> None:
         cache = Path(sys.prefix) / "numba-cache"
         if not os.access(sys.prefix, os.W_OK):
             cache = Path(tempfile.gettempdir()) / f"openmars-numba-cache-{os.getuid()}"
-        os.environ["NUMBA_CACHE_DIR"] = str(cache)
+        os.environ["NUMBA_CACHE_DIR"] = str(cache / source_digest())
+
+
+def source_digest() -> str:
+    """Digest of all of openmars' Python: Numba itself looks only at the file of the function that it compiled,
+    and would go on with the old code of those that it calls from other files."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def main() -> int:

@@ -18,6 +18,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ["TZ"] = "UTC"
 os.environ["MPLBACKEND"] = "agg"
+# A job has no home: without this matplotlib would look through all fonts of the machine each time.
+if os.access(sys.prefix, os.W_OK):
+    os.environ.setdefault("MPLCONFIGDIR", os.path.join(sys.prefix, "matplotlib-cache"))
 
 
 def main(words: list[str] | None = None) -> int:
