@@ -32,12 +32,17 @@ OTHERS = {
 
 @dataclass
 class Outcome:
-    """One analysis: name, pulls of amplitude and index, and the largest deviation within the band in its sigmas."""
+    """One analysis.
+
+    Its name, the pulls of amplitude and index, the largest deviation of the fitted curve from the truth in sigmas of
+    its band, and the probability of a constant flux from run to run.
+    """
 
     name: str
     amplitude: float
     index: float
     band: float
+    constant: float
 
 
 def prepare(folder: Path, truth: dict[str, float | str], shift: int) -> None:
@@ -67,8 +72,8 @@ def judge(name: str, folder: Path, truth: dict[str, float | str]) -> Outcome:
     rows = {row["key"]: row for row in fit["results"]}
     names = ["amplitude", "index"] if truth["model"] == "power-law" else ["amplitude", "alpha", "beta"]
     scale = np.array([1.0, 1.0, np.log(10)][: len(names)])  # Gammapy's beta uses the natural logarithm
-    values = np.array([rows[key]["value"] for key in names]) * scale
-    covariance = np.array(fit["covariance"]) * np.outer(scale, scale)
+    values = np.array([rows[f"spectrum.{key}"]["value"] for key in names]) * scale
+    covariance = np.array(fit["covariance"]["matrix"]) * np.outer(scale, scale)
     true = np.array([float(truth[key]) for key in ("amplitude", "alpha", "beta")][: len(names)])
     pulls = (values - true) / np.sqrt(np.diag(covariance))
 
@@ -79,7 +84,10 @@ def judge(name: str, folder: Path, truth: dict[str, float | str]) -> Outcome:
     padded, padded_true = np.zeros(3), np.zeros(3)
     padded[: len(names)], padded_true[: len(names)] = values, true
     deviation = np.log(flux(energy, *padded) / flux(energy, *padded_true)) / sigma
-    return Outcome(name, pulls[0], pulls[1], float(np.abs(deviation).max()))
+    curve = {
+        row["key"]: row["value"] for row in json.loads((folder / "results" / "lightcurve.json").read_text())["results"]
+    }
+    return Outcome(name, pulls[0], pulls[1], float(np.abs(deviation).max()), curve["lightcurve.run.p_value"])
 
 
 def run(folder: Path) -> None:
@@ -99,13 +107,13 @@ def main() -> None:
     cases = [(f"Crab {i}", CRAB, 100 * i) for i in range(options.seeds)]
     cases += [(name, truth, 5000 + 100 * i) for i, (name, truth) in enumerate(OTHERS.items())]
     outcomes = []
-    print(f"{'':20} {'amplitude':>10} {'index':>8} {'band max':>9}   (pulls, in sigma)")
+    print(f"{'':20} {'amplitude':>10} {'index':>8} {'band max':>9} {'p constant':>11}   (pulls, in sigma)")
     for name, truth, shift in cases:
         prepare(folder, truth, shift)
         run(folder)
         outcomes.append(judge(name, folder, truth))
         last = outcomes[-1]
-        print(f"{name:20} {last.amplitude:10.2f} {last.index:8.2f} {last.band:9.2f}", flush=True)
+        print(f"{name:20} {last.amplitude:10.2f} {last.index:8.2f} {last.band:9.2f} {last.constant:11.3f}", flush=True)
     crab = outcomes[: options.seeds]
     for key in ("amplitude", "index"):
         pulls = np.array([getattr(outcome, key) for outcome in crab])
