@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from chain import MERGE, Timing, best_of, mcp_card, openmars, run
+from chain_run import MERGE, Timing, best_of, mcp_card, openmars, run
 
 SHOWERS = 8_000
 RUNS = (1001, 1002)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import rootformat as rf
-
-if TYPE_CHECKING:
-    from .rootwrite import _Branch
 
 ATTRIBUTES = (
     rf.counted(2, struct.pack(">hhh", 602, 1, 1))  # TAttLine
@@ -20,7 +17,29 @@ ATTRIBUTES = (
 LIMITS = {"O": ">??", "B": ">bb", "S": ">hh", "I": ">ii", "L": ">qq", "F": ">ff", "D": ">dd", "C": ">ii"}
 
 
-def _leaf(branch: _Branch, counter_reference: int) -> bytes:
+@dataclass
+class Branch:
+    """One branch as it is written: its type, what lies in it so far, and where its baskets are."""
+
+    name: str
+    leaf: str  # leaf class
+    title: str  # of the branch
+    leaf_title: str
+    kind: str  # NumPy type; "str" for text
+    shape: tuple[int, ...]
+    counter: str | None = None
+    is_counter: bool = False
+    maximum: int = 0
+    entries: int = 0
+    raw: int = 0
+    stored: int = 0
+    longest: int = 1
+    seeks: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    firsts: list[int] = field(default_factory=list)
+
+
+def _leaf(branch: Branch, counter_reference: int) -> bytes:
     """One leaf: name, length, type, and the counter it depends on."""
     letter = branch.leaf[-1]
     item = 1 if branch.kind == "str" else np.dtype(branch.kind).itemsize
@@ -33,7 +52,7 @@ def _leaf(branch: _Branch, counter_reference: int) -> bytes:
     return rf.any_object(branch.leaf, rf.counted(1, rf.counted(2, base) + limits))
 
 
-def _branch(branch: _Branch, place: int, counter_reference: int) -> tuple[bytes, int]:
+def _branch(branch: Branch, place: int, counter_reference: int) -> tuple[bytes, int]:
     """One branch, `place` bytes after the start of the tree's record, and the mark of its leaf."""
     baskets = len(branch.seeks)
     start = rf.named(branch.name, branch.title, 0x03400000) + rf.counted(2, struct.pack(">hh", 0, 1001))
@@ -55,7 +74,7 @@ def _branch(branch: _Branch, place: int, counter_reference: int) -> tuple[bytes,
     return rf.any_object("TBranch", rf.counted(13, body + rf.text(""))), reference
 
 
-def tree_bytes(name: str, branches: list[_Branch], key_length: int) -> bytes:
+def tree_bytes(name: str, branches: list[Branch], key_length: int) -> bytes:
     """The object that a tree's key points to.
 
     Parameters

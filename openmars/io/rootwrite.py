@@ -11,7 +11,7 @@ import contextlib
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from . import rootformat as rf
+from .roottree import Branch, tree_bytes
 
 MAX_FILE = 2_000_000_000
 """Largest file, in bytes: beyond it ROOT uses another, longer kind of key."""
@@ -50,45 +51,25 @@ class Jagged:
 Column = np.ndarray | Jagged
 
 
-@dataclass
-class _Branch:
-    name: str
-    leaf: str  # leaf class
-    title: str  # of the branch
-    leaf_title: str
-    kind: str  # NumPy type; "str" for text
-    shape: tuple[int, ...]
-    counter: str | None = None
-    is_counter: bool = False
-    maximum: int = 0
-    entries: int = 0
-    raw: int = 0
-    stored: int = 0
-    longest: int = 1
-    seeks: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    firsts: list[int] = field(default_factory=list)
-
-
-def _describe(name: str, column: Column) -> list[_Branch]:
+def _describe(name: str, column: Column) -> list[Branch]:
     """The branch (and, before a jagged one, its counter) that holds a column."""
     if isinstance(column, Jagged):
         counter = f"n{name}"
         leaf, letter = rf.LEAF_OF_TYPE[column.content.dtype.str[1:]]
         title = f"{name}[{counter}]"
         return [
-            _Branch(counter, "TLeafI", f"{counter}/I", counter, "i4", (), is_counter=True),
-            _Branch(name, leaf, f"{title}/{letter}", title, column.content.dtype.str[1:], (), counter=counter),
+            Branch(counter, "TLeafI", f"{counter}/I", counter, "i4", (), is_counter=True),
+            Branch(name, leaf, f"{title}/{letter}", title, column.content.dtype.str[1:], (), counter=counter),
         ]
     if column.dtype.kind == "U":
-        return [_Branch(name, "TLeafC", f"{name}/C", name, "str", ())]
+        return [Branch(name, "TLeafC", f"{name}/C", name, "str", ())]
     kind = column.dtype.str[1:]
     if kind not in rf.LEAF_OF_TYPE:
         raise TypeError(f"branch {name!r} cannot be written: it is of type {column.dtype}")
     leaf, letter = rf.LEAF_OF_TYPE[kind]
     shape = column.shape[1:]
     dims = "" if name.endswith("]") else "".join(f"[{n}]" for n in shape)
-    return [_Branch(name, leaf, f"{name}{dims}/{letter}", f"{name}{dims}", kind, shape)]
+    return [Branch(name, leaf, f"{name}{dims}/{letter}", f"{name}{dims}", kind, shape)]
 
 
 class RootWriter:
@@ -116,7 +97,7 @@ class RootWriter:
         self._level = level
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._file: BinaryIO = open(self._temporary, "wb")  # noqa: SIM115
-        self._trees: dict[str, list[_Branch]] = {}
+        self._trees: dict[str, list[Branch]] = {}
         self._constant: dict[tuple[str, str, int], tuple[bytes, int]] = {}
         self._keys: list[bytes] = []
         self._top = rf.key("TFile", FILE_NAME, "", 0, 0, rf.BEGIN, 0)
@@ -166,7 +147,7 @@ class RootWriter:
                 self._fill(tree, branches[f"n{name}"], np.asarray(column.counts, "i4"))
             self._fill(tree, branches[name], column)
 
-    def _fill(self, tree: str, branch: _Branch, column: Column) -> None:
+    def _fill(self, tree: str, branch: Branch, column: Column) -> None:
         if isinstance(column, Jagged) or branch.kind == "str":
             self._basket(tree, branch, *_jagged_payload(branch, column))
             return
@@ -188,7 +169,7 @@ class RootWriter:
                     self._constant[constant] = stored, size
             self._record(tree, branch, stored, size, len(part), width, None)
 
-    def _basket(self, tree: str, branch: _Branch, raw: bytes, offsets: np.ndarray) -> None:
+    def _basket(self, tree: str, branch: Branch, raw: bytes, offsets: np.ndarray) -> None:
         """Write a basket of entries of different lengths: data, then where each entry begins."""
         start = self._key_length(tree, branch)
         table = offsets.astype(">i4") + np.int32(start)
@@ -197,11 +178,11 @@ class RootWriter:
         full = raw + struct.pack(">i", len(table)) + table.astype(">i4").tobytes()
         self._record(tree, branch, rf.compress(full, self._level), len(full), len(table) - 1, len(table), last)
 
-    def _key_length(self, tree: str, branch: _Branch) -> int:
+    def _key_length(self, tree: str, branch: Branch) -> int:
         return len(rf.key("TBasket", branch.name, tree, 0, 0, 0, 0)) + rf.BASKET_HEADER.size
 
     def _record(
-        self, tree: str, branch: _Branch, stored: bytes, size: int, entries: int, width: int, last: int | None
+        self, tree: str, branch: Branch, stored: bytes, size: int, entries: int, width: int, last: int | None
     ) -> None:
         length = self._key_length(tree, branch)
         head = rf.key(
@@ -247,7 +228,6 @@ class RootWriter:
 
     def close(self) -> None:
         """Write trees, keys and header, then give the file its name."""
-        from .roottree import tree_bytes
 
         for name, branches in self._trees.items():
             head = rf.key("TTree", name, name, 0, 0, 0, 0)
@@ -276,7 +256,7 @@ class RootWriter:
         os.replace(self._temporary, self.path)
 
 
-def _jagged_payload(branch: _Branch, column: Column) -> tuple[bytes, np.ndarray]:
+def _jagged_payload(branch: Branch, column: Column) -> tuple[bytes, np.ndarray]:
     """Bytes and offsets (in bytes, one more than entries) of entries of different lengths."""
     if isinstance(column, Jagged):
         item = np.dtype(branch.kind).itemsize

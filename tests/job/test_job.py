@@ -1,5 +1,6 @@
 """One job from spec to store: what it checks, what it refuses, and that nothing half-done is left."""
 
+import ast
 import json
 import os
 import shutil
@@ -8,9 +9,11 @@ import subprocess
 import sys
 import time
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
+import automagic.job
 from automagic.job.bundle import bundle, content
 
 WRITE = "echo 1 > out/x.txt"
@@ -80,12 +83,24 @@ def test_done_job_leaves_outputs_card_log_and_receipt(bench):
     assert "home UTC" in (bench.store / "log.txt").read_text()
 
 
-@pytest.mark.parametrize("python", ["python3.9", "python3.10", "python3.13", "/usr/bin/python3"])
+def pythons() -> list[str]:
+    """Every working Python from 3.9 on that this machine has, on PATH or in pyenv; ours is always among them."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = {sys.executable}
+    for name in ("python3", *(f"python3.{minor}" for minor in range(9, 16))):
+        found |= {path for path in (shutil.which(name), *map(str, pyenv.glob(f"*/bin/{name}"))) if path}
+    probe = ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]
+    return sorted(p for p in found if not subprocess.run([p, *probe], check=False, capture_output=True).returncode)
+
+
+@pytest.mark.parametrize("python", pythons())
 def test_job_runs_on_other_pythons(bench, python):
-    probe = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 9))"]
-    if shutil.which(python) is None or subprocess.run(probe, check=False, capture_output=True).returncode:
-        pytest.skip(f"no working {python} here")
     assert bench.run("echo 1 > out/x.txt", python=python).returncode == 0
+
+
+def test_job_is_written_for_python_3_9():
+    for path in sorted(Path(automagic.job.__file__).parent.glob("*.py")):
+        ast.parse(path.read_text(), feature_version=(3, 9))
 
 
 def test_environment_is_closed(bench, monkeypatch):

@@ -44,9 +44,7 @@ def test_only_the_form_with_parentheses_is_expanded(monkeypatch: pytest.MonkeyPa
     assert Env.parse("A: $(SKY)/$SKY\n").values["A"] == "dark/$SKY"
 
 
-@pytest.mark.parametrize(
-    ("word", "value"), [("TRUE", True), ("off", False), ("Ok", True), ("not", False), ("2", True)]
-)
+@pytest.mark.parametrize(("word", "value"), [("TRUE", True), ("off", False), ("Ok", True), ("not", False), ("2", True)])
 def test_switches(word: str, value: bool) -> None:
     assert Env.parse(f"A: {word}\n").get_bool("A", not value) is value
 

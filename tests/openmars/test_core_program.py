@@ -18,9 +18,7 @@ def work(ctx: Context) -> int:
     return 0
 
 
-PROGRAM = Program(
-    "work", "does work", (Option("--ind", "inputs", "GLOB"), Option("-mc", "simulated")), work, "none.rc"
-)
+PROGRAM = Program("work", "does work", (Option("--ind", "inputs", "GLOB"), Option("-mc", "simulated")), work, "none.rc")
 
 
 @pytest.fixture
