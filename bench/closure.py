@@ -73,7 +73,8 @@ def judge(name: str, folder: Path, truth: dict[str, float | str]) -> Outcome:
     names = ["amplitude", "index"] if truth["model"] == "power-law" else ["amplitude", "alpha", "beta"]
     scale = np.array([1.0, 1.0, np.log(10)][: len(names)])  # Gammapy's beta uses the natural logarithm
     values = np.array([rows[f"spectrum.{key}"]["value"] for key in names]) * scale
-    covariance = np.array(fit["covariance"]["matrix"]) * np.outer(scale, scale)
+    order = [fit["covariance"]["parameters"].index(key) for key in names]
+    covariance = np.array(fit["covariance"]["matrix"])[np.ix_(order, order)] * np.outer(scale, scale)
     true = np.array([float(truth[key]) for key in ("amplitude", "alpha", "beta")][: len(names)])
     pulls = (values - true) / np.sqrt(np.diag(covariance))
 

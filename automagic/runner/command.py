@@ -67,6 +67,8 @@ class Run(cmd_run.Run):
             selected = select(session, words, [task.name for task in self.task_list])
             self.control = TaskControl(self.task_list)
             self.control.process(selected)
+            if session is not None:
+                refuse_empty(session, [self.control.tasks[name] for name in selected if name in self.control.tasks])
             reporter = Reporter(
                 sys.stdout if outfile is sys.stdout else outfile, {"failure_verbosity": failure_verbosity}
             )
@@ -95,6 +97,17 @@ def select(session: Session | None, words: list[str], known: list[str]) -> list[
     if not words:
         return list(session.tasks)
     return find_tasks(words, session.tasks, session.folder.root, known)
+
+
+def refuse_empty(session: Session, selected: list[Any]) -> None:
+    """Say so where a stage is asked for that this analysis does not have."""
+    for task in selected:
+        if task.has_subtask and not task.task_dep:
+            stages = dict.fromkeys(each.stage for each in session.tasks.values())
+            raise UserError(
+                f"{session.folder.root.name} has no {task.name} tasks; its stages are {', '.join(stages)}",
+                hint=f"./doit list --all analysis={session.folder.root.name} lists all tasks.",
+            )
 
 
 def usage() -> str:
