@@ -15,7 +15,13 @@ import pytest
 from automagic.science import dl3, models, reduce, spectrum, theta2
 from automagic.science.settings import Settings
 
-CARD = {"Source.Name": "Crab Nebula", "Source.RA": "83.63333", "Source.Dec": "22.01444"}
+# As in analyses/crab-public: from 63 GeV on.
+CARD = {
+    "Source.Name": "Crab Nebula",
+    "Source.RA": "83.63333",
+    "Source.Dec": "22.01444",
+    "Spectrum.AeffMin": "1",
+}
 PUBLISHED = {"amplitude": (4.22e-11, 0.30e-11), "alpha": (2.52, 0.08), "beta": (0.16, 0.04)}
 
 
