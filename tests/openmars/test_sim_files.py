@@ -82,7 +82,7 @@ def stereo(subarray, pair):
     for telescope, (moments, pointing, *_) in pair.items():
         parameters = ImageParametersContainer(hillas=moments, morphology=MorphologyContainer(n_pixels=9))
         event.dl1.tel[telescope] = DL1CameraContainer(parameters=parameters)
-        here, array = event.monitoring.tel[telescope].pointing, event.monitoring.pointing
+        here, array = event.pointing.tel[telescope], event.pointing
         here.altitude, here.azimuth = array.array_altitude, array.array_azimuth = pointing
     HillasReconstructor(subarray)(event)
     found = event.dl2.stereo.geometry["HillasReconstructor"]
