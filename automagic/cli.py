@@ -31,7 +31,30 @@ def user_errors(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands of this file and those of ``automagic/commands/``, each of which is loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List all names in order."""
+        import pkgutil
+
+        import automagic.commands
+
+        found = {module.name for module in pkgutil.iter_modules(automagic.commands.__path__)}
+        return sorted({*super().list_commands(ctx), *found})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name: the one of that name in the module of that name."""
+        from importlib import import_module
+
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in self.list_commands(ctx):
+            return own
+        command = getattr(import_module(f"automagic.commands.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="automagic")
 def main() -> None:
     """Look at what an analysis has done. ANALYSIS is a name in analyses/ or a path; ./doit runs it."""

@@ -25,19 +25,18 @@ from automagic.analysis.sections import Ebl
 
 
 class Storage(Section):
-    """``[storage]``: folders with files of each level, searched with all that is below them.
+    """``[storage]``: folders (or addresses of remote storage), searched with all that is below them.
 
-    Relative ones are beside ``site.toml``. ``public`` names a published set that is fetched and checked.
+    `roots` have the runs of any level, `off` the runs without a source, `mc` the Monte Carlo. Relative folders are
+    beside ``site.toml``. `public` names a published set that is fetched and checked. `index` is the folder of the
+    run index, ``.index`` beside ``site.toml`` by default.
     """
 
-    calibrated: list[str] = Field(default_factory=list)
-    star: list[str] = Field(default_factory=list)
-    superstar: list[str] = Field(default_factory=list)
-    melibea: list[str] = Field(default_factory=list)
-    dl3: list[str] = Field(default_factory=list)
+    roots: list[str] = Field(default_factory=list)
     mc: list[str] = Field(default_factory=list)
     off: list[str] = Field(default_factory=list)
     public: Literal["magic-rad-max"] | None = None
+    index: str = ".index"
 
 
 class Truth(Section):
@@ -145,6 +144,10 @@ class Site(Section):
     engines: dict[Literal["mars", "openmars"], Engine] = Field(default_factory=dict)
     local: Local = Local()
     folder: Annotated[Path | None, Field(exclude=True)] = None
+
+    def index_folder(self) -> Path:
+        """Return the folder of the run index."""
+        return self.place(self.storage.index)
 
     def place(self, text: str) -> Path:
         """Return a path as an absolute one: ``~`` is home, relative ones are beside ``site.toml``."""

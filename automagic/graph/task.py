@@ -26,6 +26,8 @@ class Input:
         Absolute path of the file in storage, or `None` where a task makes it.
     checks
         What must be true of the file before the program starts; see `automagic.job`.
+    copy
+        Whether the program changes the file in place: it is given a writable copy as ``out/<name>`` then.
     """
 
     role: str
@@ -33,6 +35,32 @@ class Input:
     task: str | None = None
     path: str | None = None
     checks: dict[str, Any] = field(default_factory=dict)
+    copy: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file in remote storage that a staging task brings here.
+
+    Attributes
+    ----------
+    url
+        Address, without user and password.
+    name
+        File name.
+    size
+        Bytes, or `None` where storage does not tell.
+    checksum
+        ``"<algorithm>:<hex>"`` where storage tells one.
+    place
+        ``"online"`` or ``"tape"``, as far as known.
+    """
+
+    url: str
+    name: str
+    size: int | None = None
+    checksum: str | None = None
+    place: str = "online"
 
 
 @dataclass(frozen=True)
@@ -101,6 +129,8 @@ class Task:
         What the catalog should know of it: run, telescope, zenith, period, cleaning levels … Not part of the identity.
     problem
         Where set, the task cannot run, and this says why in a person's words. It fails without being started.
+    sources
+        What a staging task (engine ``"stage"``) fetches; its outputs have the same names, in the same order.
     """
 
     name: str
@@ -117,6 +147,7 @@ class Task:
     tolerated: frozenset[int] = frozenset()
     conditions: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    sources: tuple[Source, ...] = ()
 
     @property
     def upstream(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def find_runs(analysis: Analysis, kind: str) -> list[Run]:
     site = analysis.site
     if kind == "observation":
         level = analysis.data.level
-        paths = list(_walk(site, f"storage.{level}", getattr(site.storage, level)))
+        paths = list(_walk(site, "storage.roots", site.storage.roots))
         if level == "dl3" and site.storage.public is not None:
             paths += fetch(site.storage.public)
         found = _grouped(paths, (level,), kind)

@@ -10,16 +10,37 @@ from automagic.naming import DataName, McName
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of a run or of Monte Carlo, in storage (`path`) or made by a task (`task`)."""
+    """A file of a run or of Monte Carlo: in storage here (`path`), far away (`url`), or made by a task (`task`).
+
+    Attributes
+    ----------
+    name
+        Its MAGIC name.
+    path
+        Absolute path of a file on this machine.
+    url
+        Address of a file in remote storage, without user and password.
+    task
+        Name of the task that makes it.
+    size
+        Bytes, or `None` where not known.
+    place
+        ``"online"``, or ``"tape"`` where storage says that it has to be recalled first.
+    """
 
     name: DataName | McName
     path: Path | None = None
     task: str | None = None
+    url: str | None = None
+    size: int | None = None
+    place: str = "online"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of both telescopes.
+    """A run of both telescopes, and the conditions that it was taken under.
+
+    Conditions are `None` where nothing tells them: a selection takes such a run and says so.
 
     Attributes
     ----------
@@ -30,17 +51,39 @@ class Run:
     level
         Level of its files.
     files
-        In the order of telescope and subrun.
+        In the order of telescope and subrun; of one version.
     zenith, azimuth
-        Range and middle in degrees, or `None` where not known before the files are read.
+        Range and middle in degrees.
     start, minutes
-        Begin (ISO, UTC) and length, or `None`.
+        Begin (ISO, UTC) and length.
     period
         MAGIC's name of it, or `None` where no public table has one.
     nsb
-        Night-sky background in units of a dark night's, or `None` where not known.
+        Night-sky background in units of a dark night's.
     kind
         ``"observation"`` or ``"off"`` (for training).
+    ra, dec
+        Position of the source as the files' headers have it, degrees.
+    dc_na
+        Median anode current in nA.
+    hv
+        ``"nominal"`` or ``"reduced"``.
+    trigger
+        ``"standard"`` or ``"sumt"``.
+    transmission
+        Of aerosols between 9 km and the ground, relative to a clear night; the smallest of the run's reports.
+    cloudiness
+        In percent, as the pyrometer has it; the mean of the run's reports.
+    rate
+        Rate of the coincidence trigger (L3) in Hz, mean.
+    version, versions
+        Version of the processing that `files` are of, and all that storage has.
+    reports
+        Central control's report of each subrun (level ``"raw"``), as `files`.
+    pedestal, calibration
+        The pedestal and calibration files that belong to the run (level ``"raw"``), both telescopes.
+    problems
+        Sentences of the index about this run.
     """
 
     run: int
@@ -56,6 +99,20 @@ class Run:
     period: str | None = None
     nsb: float | None = None
     kind: str = "observation"
+    ra: float | None = None
+    dec: float | None = None
+    dc_na: float | None = None
+    hv: str | None = None
+    trigger: str | None = None
+    transmission: float | None = None
+    cloudiness: float | None = None
+    rate: float | None = None
+    version: str | None = None
+    versions: tuple[str, ...] = ()
+    reports: tuple[DataFile, ...] = ()
+    pedestal: tuple[DataFile, ...] = ()
+    calibration: tuple[DataFile, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def of(self, telescope: int) -> tuple[DataFile, ...]:
         """Return the files of one telescope."""
@@ -69,7 +126,11 @@ class Run:
 
 @dataclass(frozen=True)
 class McSet:
-    """Gamma Monte Carlo of one zenith range (deg) and geometry (``"w0"``, ``"wr"``, ``"wd"``), at one level."""
+    """Gamma Monte Carlo of one zenith range (deg) and geometry (``"w0"``, ``"wr"``, ``"wd"``), at one level.
+
+    `period`, `version` (of the simulation), `nsb` (in units of a dark night's) and `trigger` (as of `Run`) are
+    `None` where nothing tells them; such a set is taken for any run, with a remark.
+    """
 
     name: str
     zenith: tuple[int, int]
@@ -77,6 +138,10 @@ class McSet:
     level: str
     files: tuple[DataFile, ...]
     particle: str = "gamma"
+    period: str | None = None
+    version: str | None = None
+    nsb: float | None = None
+    trigger: str | None = None
 
     def covers(self, zenith: float) -> bool:
         """Whether a zenith distance (deg) lies in the range."""

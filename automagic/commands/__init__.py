@@ -1,0 +1,1 @@
+"""The subcommands of ``automagic``, one file each."""
