@@ -6,7 +6,7 @@ Without the file, the site is this machine with the programs that come with the 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,10 @@ from automagic.analysis.fields import (
 from automagic.analysis.sections import Ebl
 
 
+REMOVED_ROOTS = ("raw", "calibrated", "star", "superstar", "melibea", "dl3")
+"""Keys of ``[storage]`` before there was ``roots``: one list of folders a level."""
+
+
 class Storage(Section):
     """``[storage]``: folders (or addresses of remote storage), searched with all that is below them.
 
@@ -37,6 +41,16 @@ class Storage(Section):
     off: list[str] = Field(default_factory=list)
     public: Literal["magic-rad-max"] | None = None
     index: str = ".index"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _roots(cls, given: Any) -> Any:
+        old = [key for key in REMOVED_ROOTS if isinstance(given, dict) and key in given]
+        if old:
+            raise ValueError(
+                f"'{old[0]}' is no key any more; write its folders into 'roots', which has files of all levels"
+            )
+        return given
 
 
 class Truth(Section):
@@ -55,7 +69,20 @@ class Truth(Section):
     ebl: Ebl = "none"
 
 
-class SimulatedRun(Section):
+class Conditions(Section):
+    """The conditions that a run is taken under; `None` for those of the site (``[simulate]``).
+
+    `nsb` is in units of a dark night's, `transmission` relative to a clear night's, `cloudiness` in percent.
+    """
+
+    nsb: float | None = Field(default=None, gt=0)
+    transmission: float | None = Field(default=None, gt=0, le=1)
+    cloudiness: float | None = Field(default=None, ge=0, le=100)
+    hv: Literal["nominal", "reduced"] | None = None
+    trigger: Literal["standard", "sumt"] | None = None
+
+
+class SimulatedRun(Conditions):
     """``[[simulate.runs]]``: a run of the source. `flux` multiplies the true spectrum."""
 
     run: RunNumber
@@ -66,7 +93,7 @@ class SimulatedRun(Section):
     flux: float = Field(default=1.0, ge=0)
 
 
-class SimulatedOff(Section):
+class SimulatedOff(Conditions):
     """``[[simulate.off]]``: a run of a field without a source, for training."""
 
     run: RunNumber
@@ -77,6 +104,17 @@ class SimulatedOff(Section):
     name: SourceName
     ra: RightAscension
     dec: Declination
+
+
+class SimulatedCalibration(Section):
+    """``[[simulate.calibration]]``: a pedestal and a calibration run, from `start` on; for raw data only.
+
+    A run uses the last pair of its night that began before it, or else the first one after.
+    """
+
+    pedestal: RunNumber
+    calibration: RunNumber
+    start: Moment
 
 
 class SimulatedMc(Section):
@@ -95,17 +133,23 @@ class SimulatedMc(Section):
 
 
 class Simulate(Section):
-    """``[simulate]``: a simulated site, whose runs ``openmars-sim`` makes."""
+    """``[simulate]``: a simulated site, whose runs ``openmars-sim`` makes.
+
+    The conditions are the Monte Carlo's, and those of all runs that do not have their own.
+    """
 
     seed: int = Field(ge=0, lt=10**9)
     background_fraction: float = Field(default=1.0, ge=0, le=1)
     off_fraction: float = Field(default=1.0, ge=0, le=1)
     nsb: float = Field(default=1.0, gt=0)
     transmission: float = Field(default=1.0, gt=0, le=1)
+    cloudiness: float = Field(default=15.0, ge=0, le=100)
+    hv: Literal["nominal", "reduced"] = "nominal"
     trigger: Literal["standard", "sumt"] = "standard"
     spectrum: Truth = Truth()
     runs: list[SimulatedRun] = Field(default_factory=list)
     off: list[SimulatedOff] = Field(default_factory=list)
+    calibration: list[SimulatedCalibration] = Field(default_factory=list)
     mc: list[SimulatedMc] = Field(default_factory=list)
 
     @property
@@ -113,13 +157,30 @@ class Simulate(Section):
         """All runs, first those of the source."""
         return [*self.runs, *self.off]
 
+    def conditions(self, plan: SimulatedRun | SimulatedOff) -> Conditions:
+        """Return the conditions of a run, all of them: its own, or the site's.
+
+        Examples
+        --------
+        >>> site = Simulate(seed=1, nsb=2.0)
+        >>> run = SimulatedRun(run=5, start="2013-10-05T04:00:00Z", minutes=1, hv="reduced")
+        >>> site.conditions(run)
+        Conditions(nsb=2.0, transmission=1.0, cloudiness=15.0, hv='reduced', trigger='standard')
+        """
+        names = tuple(Conditions.model_fields)
+        own = {name: getattr(plan, name) for name in names}
+        return Conditions(**{name: getattr(self, name) if own[name] is None else own[name] for name in names})
+
     @model_validator(mode="after")
     def _numbers_differ(self) -> Simulate:
         seen: set[int] = set()
-        for each in self.planned:
-            if each.run in seen:
-                raise ValueError(f"run {each.run:08d} is there twice")
-            seen.add(each.run)
+        for run in (
+            *(each.run for each in self.planned),
+            *(run for each in self.calibration for run in (each.pedestal, each.calibration)),
+        ):
+            if run in seen:
+                raise ValueError(f"run {run:08d} is there twice")
+            seen.add(run)
         return self
 
 
