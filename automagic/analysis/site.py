@@ -5,6 +5,7 @@ Without the file, the site is this machine with the programs that come with the 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,7 +23,6 @@ from automagic.analysis.fields import (
     Wobble,
 )
 from automagic.analysis.sections import Ebl
-
 
 REMOVED_ROOTS = ("raw", "calibrated", "star", "superstar", "melibea", "dl3")
 """Keys of ``[storage]`` before there was ``roots``: one list of folders a level."""
@@ -170,6 +170,19 @@ class Simulate(Section):
         names = tuple(Conditions.model_fields)
         own = {name: getattr(plan, name) for name in names}
         return Conditions(**{name: getattr(self, name) if own[name] is None else own[name] for name in names})
+
+    def calibration_of(self, plan: SimulatedRun | SimulatedOff) -> SimulatedCalibration | None:
+        """Return the pedestal and calibration runs of a run: the last of its night before it, or the first after.
+
+        The night is noon to noon. `None` where the night has none.
+        """
+        # 12 h on: moments of one night have one date
+        night = (plan.start + timedelta(hours=12)).date()
+        pairs = [each for each in self.calibration if (each.start + timedelta(hours=12)).date() == night]
+        before = [each for each in pairs if each.start <= plan.start]
+        if before:
+            return max(before, key=lambda each: each.start)
+        return min(pairs, key=lambda each: each.start, default=None)
 
     @model_validator(mode="after")
     def _numbers_differ(self) -> Simulate:
