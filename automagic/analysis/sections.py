@@ -7,21 +7,27 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from automagic.analysis.fields import (
+    AzimuthRange,
     Declination,
     Energy,
     Night,
+    Nights,
+    NsbRange,
+    Periods,
+    RateRange,
     RightAscension,
     RunNumber,
     Section,
     SourceName,
+    Sources,
+    Triggers,
+    Voltages,
+    Wobbles,
     ZenithRange,
 )
 
 PLANNED_KINDS = ("moon", "mataju", "mataju-sumt", "diffuse")
 """Kinds of analysis that are planned and not there yet."""
-
-PLANNED_LEVELS = ("raw",)
-"""Entry levels that are planned and not there yet."""
 
 Ebl = Literal["none", "dominguez", "finke", "franceschini", "franceschini17", "saldana-lopez21"]
 
@@ -29,12 +35,6 @@ Ebl = Literal["none", "dominguez", "finke", "franceschini", "franceschini17", "s
 def _kind(given: Any) -> Any:
     if given in PLANNED_KINDS:
         raise ValueError("this kind of analysis cannot be done yet; allowed: 'standard'")
-    return given
-
-
-def _level(given: Any) -> Any:
-    if given in PLANNED_LEVELS:
-        raise ValueError("starting from this level cannot be done yet; allowed: 'calibrated' or later")
     return given
 
 
@@ -55,17 +55,74 @@ class Source(Section):
 
 
 class Data(Section):
-    """``[data]``: which runs. Dates are those of the mornings, both included; zenith in degrees."""
+    """``[data]``: which runs.
+
+    A run that is not known well enough to be judged by a key is taken, with a remark. Where a key is not given, the
+    usual limit of the kind of analysis counts (`automagic.index.defaults`); *all* below means: no limit.
+
+    Attributes
+    ----------
+    level
+        ``from``: the level that the files in storage are at.
+    source
+        Name, or list of names, of the source in the files' names; by default that of ``[source]``.
+    cone
+        Degrees. Instead of by name, runs are taken whose headers have their source within this angle of the place
+        in ``[source]``; a run whose header does not tell is taken by its name.
+    dates
+        First and last night, by the date of the morning; all by default.
+    nights
+        Single nights, the same way; all by default.
+    periods
+        Periods such as ``"ST.03.16"``; all by default.
+    runs, exclude
+        Run numbers to take (all by default) and to leave out (none).
+    zenith
+        Smallest and largest zenith distance in degrees, of the middle of a run.
+    azimuth
+        From and to in degrees, over east, of the middle of a run: ``[300, 60]`` is the north; all by default.
+    hv
+        ``"nominal"``, ``"reduced"``, or a list of both.
+    trigger
+        ``"standard"``, ``"sumt"`` (Sum-Trigger-II), or a list of both.
+    nsb
+        Smallest and largest night-sky background, in units of a dark night's.
+    transmission
+        Smallest aerosol transmission between 9 km and the ground, 0 to 1.
+    cloudiness
+        Largest cloudiness of the pyrometer in percent.
+    rate
+        Smallest and largest rate of the coincidence trigger (L3) in Hz; all by default.
+    wobbles
+        Wobble positions such as ``"W0.40+035"``, or ``"W0.40"`` for all angles; all by default.
+    minutes_min
+        Shortest effective time of a run in minutes; 0 by default.
+    quality
+        Whether ``quate`` judges each run and its bad minutes are cut out.
+    """
 
     level: Annotated[
-        Literal["calibrated", "star", "superstar", "melibea", "dl3"],
-        BeforeValidator(_level),
+        Literal["raw", "calibrated", "star", "superstar", "melibea", "dl3"],
         Field(alias="from"),
     ] = "calibrated"
+    source: Sources | None = None
+    cone: Annotated[float, Field(gt=0, le=5)] | None = None
     dates: Annotated[tuple[Night, Night] | None, Field(strict=False)] = None
-    zenith: ZenithRange = (5.0, 50.0)
+    nights: Nights | None = None
+    periods: Periods | None = None
     runs: list[RunNumber] = Field(default_factory=list)
     exclude: list[RunNumber] = Field(default_factory=list)
+    zenith: ZenithRange | None = None
+    azimuth: AzimuthRange | None = None
+    hv: Voltages | None = None
+    trigger: Triggers | None = None
+    nsb: NsbRange | None = None
+    transmission: Annotated[float, Field(ge=0, le=1)] | None = None
+    cloudiness: Annotated[float, Field(ge=0, le=100)] | None = None
+    rate: RateRange | None = None
+    wobbles: Wobbles | None = None
+    minutes_min: Annotated[float, Field(ge=0, le=600)] | None = None
+    quality: bool = True
 
     @field_validator("dates")
     @classmethod
@@ -73,6 +130,15 @@ class Data(Section):
         if dates is not None and dates[0] > dates[1]:
             raise ValueError("the first date must not be after the second")
         return dates
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> Data:
+        both = sorted({*self.runs} & {*self.exclude})
+        if both:
+            raise ValueError(f"run {both[0]:08d} is both in runs and in exclude")
+        if self.cone is not None and self.source is not None:
+            raise ValueError("give either source or cone")
+        return self
 
 
 class Reconstruction(Section):

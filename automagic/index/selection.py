@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from automagic.analysis import Analysis
 from automagic.cards import closest
 from automagic.errors import UserError
+from automagic.index.defaults import limits
 from automagic.index.runs import Run
 from automagic.naming import DataName
 from automagic.naming.names import PER_TELESCOPE
@@ -70,7 +71,8 @@ def reason_against(analysis: Analysis, run: Run) -> str | None:
         return f"its source is {run.source}"
     if data.dates and not data.dates[0].isoformat() <= run.night <= data.dates[1].isoformat():
         return f"its night {run.night} is outside data.dates"
-    if run.middle is not None and not data.zenith[0] <= run.middle <= data.zenith[1]:
+    low, high = limits(analysis).zenith
+    if run.middle is not None and not low <= run.middle <= high:
         return f"its zenith distance {run.middle:.1f}° is outside data.zenith"
     return missing_telescope(run)
 

@@ -82,7 +82,7 @@ reference = "300 GeV"
             GOOD + "[spectrum]\nenergy_min = '1 TeV'\nenergy_max = '200 GeV'\n",
             ["spectrum", "energy_min must be below"],
         ),
-        (GOOD + "[data]\nfrom = 'raw'\n", ["data.from", "'raw'", "cannot be done yet"]),
+        (GOOD + "[data]\nfrom = 'raws'\n", ["data.from", "did you mean 'raw'"]),
         (GOOD + "[data]\nfrom = 'calibratd'\n", ["data.from", "did you mean 'calibrated'"]),
         (GOOD + "[analysis]\nkind = 'moon'\n", ["analysis.kind", "'moon'", "cannot be done yet"]),
         (GOOD + "[analysis]\nengine = 'marss'\n", ["analysis.engine", "did you mean 'mars'"]),
@@ -91,6 +91,28 @@ reference = "300 GeV"
         (GOOD + "[data]\nzenith = [50, 5]\n", ["data.zenith", "first must be below"]),
         (GOOD + "[data]\nzenith = [5, 95]\n", ["data.zenith[2]", "95"]),
         (GOOD + "[data]\nzenith = [5]\n", ["data.zenith"]),
+        (GOOD + "[data]\nzenith = ['a', 5]\n", ["data.zenith", "two numbers"]),
+        (GOOD + "[data]\nazimuth = [0]\n", ["data.azimuth", "two numbers"]),
+        (GOOD + "[data]\nazimuth = [0, 361]\n", ["data.azimuth[2]", "361", "360"]),
+        (GOOD + "[data]\nnsb = [2, 1]\n", ["data.nsb", "first must be below"]),
+        (GOOD + "[data]\nnsb = 2\n", ["data.nsb", "two numbers"]),
+        (GOOD + "[data]\nrate = [-1, 400]\n", ["data.rate[1]", "-1"]),
+        (GOOD + "[data]\nhv = 'reducd'\n", ["data.hv", "'reducd'", "did you mean 'reduced'", "'nominal'"]),
+        (GOOD + "[data]\nhv = 3\n", ["data.hv", "3", "'nominal'"]),
+        (GOOD + "[data]\ntrigger = ['standard', 'sum']\n", ["data.trigger", "'sumt'"]),
+        (GOOD + "[data]\ntransmission = 85\n", ["data.transmission", "85", "1"]),
+        (GOOD + "[data]\ncloudiness = '45'\n", ["data.cloudiness", "'45'", "number"]),
+        (GOOD + "[data]\nperiods = 'ST03'\n", ["data.periods[1]", "'ST03'", "'ST.03.16'"]),
+        (GOOD + "[data]\nperiods = []\n", ["data.periods", "empty"]),
+        (GOOD + "[data]\nnights = ['yesterday']\n", ["data.nights[1]", "'2013-10-05'"]),
+        (GOOD + "[data]\nwobbles = ['0.40']\n", ["data.wobbles[1]", "'W0.40+035'"]),
+        (GOOD + "[data]\nminutes_min = -1\n", ["data.minutes_min", "-1"]),
+        (GOOD + "[data]\nquality = 'yes'\n", ["data.quality", "'yes'", "boolean"]),
+        (GOOD + "[data]\ncone = 0\n", ["data.cone", "0"]),
+        (GOOD + "[data]\ncone = 0.5\nsource = 'Crab'\n", ["data", "either source or cone"]),
+        (GOOD + "[data]\nsource = '$(HOME)'\n", ["data.source[1]", "'$(HOME)'"]),
+        (GOOD + "[data]\nruns = [7]\nexclude = [7]\n", ["data", "run 00000007 is both in runs and in exclude"]),
+        (GOOD + "[data]\ntransmision = 0.9\n", ["'data.transmision'", "did you mean 'transmission'"]),
         (GOOD + "[data]\nruns = ['05029747']\n", ["data.runs[1]", "'05029747'", "integer"]),
         (GOOD.replace("83.6333", "'83.6333'"), ["source.ra", "'83.6333'", "number"]),
         (GOOD.replace("83.6333", "true"), ["source.ra", "True"]),
@@ -118,7 +140,7 @@ def test_names_that_could_do_harm_are_refused(write, name):
 @pytest.mark.parametrize(
     ("site", "words"),
     [
-        ("[storage]\ncalibratd = []\n", ["site.toml", "'storage.calibratd'", "did you mean 'calibrated'"]),
+        ("[storage]\nroot = []\n", ["site.toml", "'storage.root'", "did you mean 'roots'"]),
         ("folder = '/tmp'\n", ["site.toml", "'folder'"]),
         ("[simulate]\n", ["'simulate.seed' is missing"]),
         ("[simulate]\nseed = 1\n[[simulate.runs]]\nrun = 1\nstart = 'noon'\n", ["simulate.runs[1].start", "UTC"]),
@@ -140,6 +162,37 @@ def test_what_is_wrong_with_the_site_is_told(write, site, words):
         load(write(GOOD, site))
     for word in ["site.toml", *words]:
         assert word in str(error.value)
+
+
+def test_all_that_data_can_say_is_read(write):
+    data = load(
+        write(
+            GOOD
+            + """
+[data]
+from = "raw"
+source = ["CrabNebula", "Crab"]
+nights = [2020-11-01, "2020-11-02"]
+periods = ["ST.03.16", "ST0317A", "M20318A"]
+azimuth = [300, 60]
+hv = ["reduced", "nominal"]
+trigger = "sumt"
+nsb = [2, 5]
+transmission = 0.7
+cloudiness = 30
+rate = [150, 450]
+wobbles = ["W0.40", "W0.70+035"]
+minutes_min = 5
+quality = false
+"""
+        )
+    ).data
+    assert (data.level, data.quality, data.source) == ("raw", False, ("CrabNebula", "Crab"))
+    assert data.nights == (date(2020, 11, 1), date(2020, 11, 2))
+    assert data.periods == ("ST.03.16", "ST.03.17", "M2.03.18")
+    assert (data.azimuth, data.nsb, data.rate) == ((300, 60), (2, 5), (150, 450))
+    assert (data.hv, data.trigger, data.wobbles) == (("reduced", "nominal"), ("sumt",), ("W0.40", "W0.70+035"))
+    assert (data.transmission, data.cloudiness, data.minutes_min) == (0.7, 30, 5)
 
 
 def test_mars_needs_to_know_where_it_is(write):
