@@ -13,8 +13,12 @@ from .rootwrite import Column, Jagged
 from .times import SECONDS_PER_DAY, to_mtime
 
 N_CHANNELS = 1183
-RUN_TYPE_DATA, RUN_TYPE_MC = 0, 256
-PATTERN_STEREO, PATTERN_PEDESTAL, PATTERN_MC, PATTERN_MC_SUM = 128, 8, 1, 32
+RUN_TYPE_DATA, RUN_TYPE_PEDESTAL, RUN_TYPE_CALIBRATION, RUN_TYPE_MC = 0, 1, 2, 256
+"""Kinds of run as in the public fork of MARS (``MRawRunHeader.h``)."""
+
+PATTERN_STEREO, PATTERN_PEDESTAL, PATTERN_CALIBRATION, PATTERN_MC, PATTERN_MC_SUM = 128, 8, 2, 1, 32
+"""Trigger bits of readers of MAGIC files; that of calibration events from the public fork (``MTriggerPattern.h``)."""
+
 PRESCALER_STEREO = (0, 1, 0, 1, 0, 0, 0, 1)
 L3_TABLE = {"standard": "L3T_L1L1_100_SYNC", "sum": "L3T_SUMSUM_100_SYNC"}
 """Name of the table of the coincidence trigger by kind of trigger."""
@@ -42,6 +46,8 @@ class RunInfo:
         Seconds from that midnight.
     sampling_mhz, n_samples
         Of the readout.
+    run_type
+        Of a run that is not Monte Carlo: 0 data, 1 pedestal, 2 calibration.
     """
 
     run: int
@@ -58,6 +64,7 @@ class RunInfo:
     stop_s: float = 0.0
     sampling_mhz: int = 1640
     n_samples: int = 50
+    run_type: int = RUN_TYPE_DATA
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def run_headers(
         "MRawRunHeader.fFormatVersion": _one(12, "u2"),
         "MRawRunHeader.fSoftVersion": _one(0, "u2"),
         "MRawRunHeader.fTelescopeNumber": _one(info.telescope, "u2"),
-        "MRawRunHeader.fRunType": _one(RUN_TYPE_MC if info.is_mc else RUN_TYPE_DATA, "u2"),
+        "MRawRunHeader.fRunType": _one(RUN_TYPE_MC if info.is_mc else info.run_type, "u2"),
         "MRawRunHeader.fRunNumber": _one(info.run, "u4"),
         "MRawRunHeader.fFileNumber": _one(info.subrun, "u4"),
         "MRawRunHeader.fSubRunIndex": _one(info.subrun, "u4"),

@@ -187,25 +187,40 @@ class RootReader:
             self._trees[tree] = _tree(self._object(seek)[0])
         return self._trees[tree]
 
-    def read(self, tree: str, name: str) -> np.ndarray | Jagged:
-        """All entries of a branch, in the machine's byte order."""
+    def read(self, tree: str, name: str, start: int = 0, stop: int | None = None) -> np.ndarray | Jagged:
+        """Entries of a branch from `start` to `stop` (all by default), in the machine's byte order.
+
+        Only the baskets that hold them are looked at.
+        """
         branch = self.branches(tree)[name]
+        start, stop, _ = slice(start, stop).indices(branch.entries)
         if branch.jagged or branch.kind == "str":
+            if (start, stop) != (0, branch.entries):
+                raise NotPlain("a part of a branch of different lengths")
             return self._read_jagged(branch)
         item = np.dtype(branch.kind).itemsize
-        out = np.empty(branch.entries * branch.width * item, np.uint8)
-        for seek, first, last in zip(branch.seeks, branch.firsts[:-1], branch.firsts[1:], strict=True):
-            stored, _, size, _, length = struct.unpack_from(">ihiIh", self._data, seek)
-            part = out[first * branch.width * item : last * branch.width * item]
-            if size != len(part):
-                raise NotPlain("a basket with more than its values")
-            self._unpack(self._data[seek + length : seek + stored], part)
+        size = branch.width * item
+        used = np.flatnonzero((branch.firsts[1:] > start) & (branch.firsts[:-1] < stop))
+        begin = int(branch.firsts[used[0]]) if len(used) else start
+        end = int(branch.firsts[used[-1] + 1]) if len(used) else start
+        out = np.empty((end - begin) * size, np.uint8)
+        for k in used:
+            first, last = branch.firsts[k] - begin, branch.firsts[k + 1] - begin
+            self._basket(int(branch.seeks[k]), out[first * size : last * size])
+        out = out[(start - begin) * size : (max(stop, start) - begin) * size]
         values = out.view(branch.kind)
         if item > 1:
             values.byteswap(inplace=True)
         if branch.kind == "b1":
             values = out.view(bool)
-        return values if branch.width == 1 else values.reshape(branch.entries, branch.width)
+        return values if branch.width == 1 else values.reshape(len(values) // branch.width, branch.width)
+
+    def _basket(self, seek: int, out: np.ndarray) -> None:
+        """Unpack the basket at a place into `out`."""
+        stored, _, size, _, length = struct.unpack_from(">ihiIh", self._data, seek)
+        if size != len(out):
+            raise NotPlain("a basket with more than its values")
+        self._unpack(self._data[seek + length : seek + stored], out)
 
     def _read_jagged(self, branch: Branch) -> np.ndarray | Jagged:
         contents, counts = [], []

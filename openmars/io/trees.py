@@ -22,6 +22,7 @@ LEVEL_MARKS = (
     ("superstar", ("MHillas_1", "MHillas_2", "MStereoPar")),
     ("star", ("MHillas",)),
     ("calibrated", ("MCerPhotEvt",)),
+    ("raw", ("MRawEvtData",)),
 )
 """Containers of the tree `Events` by which the level of a file is known, the highest level first."""
 
@@ -121,7 +122,9 @@ class RootInput:
                 pass
         return int(self._open_slow()[tree].num_entries)
 
-    def read(self, tree: str, branches: Iterable[str] | None = None) -> dict[str, Any]:
+    def read(
+        self, tree: str, branches: Iterable[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, Any]:
         """Branches of a tree as arrays.
 
         Parameters
@@ -130,6 +133,8 @@ class RootInput:
             Its name.
         branches
             Which; None for all (without the counters of jagged ones).
+        start, stop
+            Entries to read; all by default.
 
         Returns
         -------
@@ -149,18 +154,18 @@ class RootInput:
         for name in wanted:
             if name not in present:
                 raise InputError(f"{self.path}: the tree {tree} has no branch {name}")
-        return {name: self._read(tree, name) for name in wanted}
+        return {name: self._read(tree, name, start, stop) for name in wanted}
 
-    def _read(self, tree: str, name: str) -> Any:
+    def _read(self, tree: str, name: str, start: int, stop: int | None) -> Any:
         if self._quick is not None:
             try:
-                return self._quick.read(tree, name)
+                return self._quick.read(tree, name, start, stop)
             except NotPlain:
                 pass
             except (ValueError, struct.error, IndexError):
                 raise self._damaged(f"{tree}/{name}") from None
         try:
-            return self._open_slow()[tree][name].array(library="np")
+            return self._open_slow()[tree][name].array(library="np", entry_start=start, entry_stop=stop)
         except Exception as error:  # as above
             raise InputError(f"{self.path}: {tree}/{name}: {str(error).splitlines()[0]}") from None
 
@@ -173,7 +178,7 @@ class RootInput:
         return {name: str(file[name]) for name in names}
 
     def level(self) -> str:
-        """One of calibrated, star, superstar, melibea, by the containers in `Events`.
+        """One of raw, calibrated, star, superstar, melibea, by the containers in `Events`.
 
         Source: the readers of MAGIC files tell the levels apart in this way (ctapipe_io_magic).
         """
@@ -218,7 +223,7 @@ def tree_names(path: str | Path) -> list[str]:
 
 
 def level(path: str | Path) -> str:
-    """Level of a file: calibrated, star, superstar or melibea."""
+    """Level of a file: raw, calibrated, star, superstar or melibea."""
     return open_root(path).level()
 
 
