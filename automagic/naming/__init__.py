@@ -4,26 +4,31 @@ A name carries what a file is: night, telescope, run, subrun, level, source and 
 Monte Carlo the zenith range, run and geometry. `parse` and ``str`` are each other's inverse.
 """
 
-from automagic.naming.names import (
+from automagic.naming.data import DataName
+from automagic.naming.mc import McName
+from automagic.naming.names import parse, reason
+from automagic.naming.parts import (
     EXTENSION,
     LEVELS,
+    PER_TELESCOPE,
     TAGS,
-    DataName,
-    McName,
-    SummaryName,
+    check_night,
     check_source,
-    parse,
     wobble,
 )
+from automagic.naming.summary import SummaryName
 
 __all__ = [
     "EXTENSION",
     "LEVELS",
+    "PER_TELESCOPE",
     "TAGS",
     "DataName",
     "McName",
     "SummaryName",
+    "check_night",
     "check_source",
     "parse",
+    "reason",
     "wobble",
 ]
