@@ -80,7 +80,7 @@ class Store:
         once."""
         made = {product["name"] for product in receipt.get("outputs", ())}
         for output in task.outputs:
-            if output.name in made:
+            if output.link and output.name in made:
                 set_link(self.folder.root / output.link, self.folder.action(action) / output.name)
             else:
                 self._unlink(output)
@@ -92,12 +92,12 @@ class Store:
 
     def _unlink(self, output: Output) -> None:
         link = self.folder.root / output.link
-        if link.is_symlink():
+        if output.link and link.is_symlink():
             link.unlink()
 
     def sweep(self, tasks: Iterable[Task]) -> None:
         """Take away links into the store that belong to no task any more."""
-        wanted = {os.path.normpath(self.folder.root / o.link) for task in tasks for o in task.outputs}
+        wanted = {os.path.normpath(self.folder.root / o.link) for task in tasks for o in task.outputs if o.link}
         for top in ("products", "results"):
             for parent, _, names in os.walk(self.folder.root / top):
                 for name in names:

@@ -74,7 +74,8 @@ class Output:
     level
         Data level or kind of product, e.g. ``"star"``, ``"superstar"``, ``"dl3"``, ``"result"``.
     link
-        Path relative to the analysis folder under which a person finds it, e.g. ``"products/star/…_I_….root"``.
+        Path relative to the analysis folder under which a person finds it, e.g. ``"products/star/…_I_….root"``;
+        empty for none.
     checks
         What must be true of the file for the task to have succeeded; see `automagic.job`.
     optional

@@ -3,11 +3,12 @@
 | check | meaning |
 |---|---|
 | ``root`` | a whole ROOT file |
-| ``level`` | ``calibrated``, ``star``, ``superstar`` or ``melibea``, told from the branches of ``Events`` |
+| ``level`` | ``raw``, ``calibrated``, ``star``, ``superstar`` or ``melibea``, told from the branches of ``Events`` |
 | ``tree`` | this tree is there |
 | ``min_events`` | entries of ``tree`` (default ``Events``), or rows of a FITS file's ``EVENTS`` |
 | ``drive_min`` | entries of the ``Drive`` tree |
 | ``run``, ``telescope`` | first run and telescope number in ``RunHeaders`` |
+| ``run_type`` | the same for the type: 0 data, 1 pedestal, 2 calibration |
 | ``name``, ``not_name`` | regular expressions that the file's name must, must not, match |
 | ``fits``, ``hdus`` | a whole FITS file; with these HDUs |
 | ``min_bytes`` | size |
@@ -24,9 +25,12 @@ from automagic.job.spec import JobFailed
 from automagic.rootfile import RootError, Tree, check, first_numbers, trees
 
 KNOWN = frozenset(
-    {"root", "level", "tree", "min_events", "drive_min", "run", "telescope"}
+    {"root", "level", "tree", "min_events", "drive_min", "run", "telescope", "run_type"}
     | {"name", "not_name", "fits", "hdus", "min_bytes"}
 )
+
+_HEADERS = {"run": "fRunNumber", "telescope": "fTelescopeNumber", "run_type": "fRunType"}
+_ROOT = frozenset({"level", "tree", "min_events", "drive_min", *_HEADERS})
 
 # facts of public readers (ctapipe_io_magic): the branches of Events tell the level, the highest first
 _LEVELS = (
@@ -34,6 +38,7 @@ _LEVELS = (
     ("superstar", ("MHillas_1", "MHillas_2", "MStereoPar")),
     ("star", ("MHillas",)),
     ("calibrated", ("MCerPhotEvt",)),
+    ("raw", ("MRawEvtData",)),
 )
 
 
@@ -71,7 +76,7 @@ def check_file(path: Path, name: str, checks: dict[str, Any], skipped: list[str]
     counted = {"bytes": _check_plain(path, name, checks)}
     if checks.get("fits") or "hdus" in checks:
         counted.update(_check_fits(path, name, checks))
-    elif checks.get("root") or set(checks) & {"level", "tree", "min_events", "drive_min", "run", "telescope"}:
+    elif checks.get("root") or set(checks) & _ROOT:
         counted.update(_check_root(path, name, checks, skipped))
     return counted
 
@@ -148,8 +153,7 @@ def _check_level(name: str, events: Tree | None, expected: str, skipped: list[st
 
 
 def _check_headers(path: Path, name: str, checks: dict[str, Any], skipped: list[str]) -> None:
-    wanted = {"run": "fRunNumber", "telescope": "fTelescopeNumber"}
-    wanted = {key: member for key, member in wanted.items() if key in checks}
+    wanted = {key: member for key, member in _HEADERS.items() if key in checks}
     if not wanted:
         return
     values = first_numbers(path, "RunHeaders", frozenset(wanted.values()))
@@ -159,4 +163,4 @@ def _check_headers(path: Path, name: str, checks: dict[str, Any], skipped: list[
             skipped.append(f"{name}: {key} (RunHeaders has no {member} that can be read here)")
         elif found != {int(checks[key])}:
             shown = ", ".join(str(v) for v in sorted(found))
-            raise JobFailed(f"{name} is of {key} {shown}, expected {checks[key]}")
+            raise JobFailed(f"{name} is of {key.replace('_', ' ')} {shown}, expected {checks[key]}")

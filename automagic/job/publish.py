@@ -32,7 +32,9 @@ def move_outputs(folder: Path, spec: dict[str, Any], receipt: dict[str, Any]) ->
             if item.get("optional"):
                 continue
             found = ", ".join(written) or "nothing"
-            raise JobFailed(f"{spec['program']} did not write {item['name']}; it wrote {found}")
+            told = f" ({receipt['tolerated']})" if "tolerated" in receipt else ""
+            ending = f"; it ended with code {receipt['exit_code']}{told}" if told else ""
+            raise JobFailed(f"{spec['program']} did not write {item['name']}; it wrote {found}{ending}")
         destination = target / item["name"]
         destination.parent.mkdir(parents=True, exist_ok=True)
         source.rename(destination)

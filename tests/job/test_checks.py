@@ -56,6 +56,23 @@ def test_wrong_file_is_named_with_what_was_found_and_expected(star_file, checks,
     assert reason in caught.value.reason
 
 
+def test_raw_files_are_told_by_their_samples_and_run_type(tmp_path):
+    uproot = pytest.importorskip("uproot")
+    path = tmp_path / "20131005_M2_05029745.001_P_Crab-W0.40+035.root"
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {"MRawEvtData.fHiGainFadcSamples": "u1"})
+        file["Events"].extend({"MRawEvtData.fHiGainFadcSamples": np.ones(3, "u1")})
+        file.mktree("RunHeaders", {"MRawRunHeader.fRunType": "u2"})
+        file["RunHeaders"].extend({"MRawRunHeader.fRunType": np.array([1], "u2")})
+    skipped = []
+    check_file(path, path.name, {"level": "raw", "run_type": 1, "min_events": 3}, skipped)
+    assert skipped == []
+    with pytest.raises(JobFailed, match="is of run type 1, expected 2"):
+        check_file(path, path.name, {"run_type": 2}, [])
+    with pytest.raises(JobFailed, match="is of level raw, expected calibrated"):
+        check_file(path, path.name, {"level": "calibrated"}, [])
+
+
 @pytest.mark.parametrize("suffix", [".fits", ".fits.gz"])
 def test_fits_files(tmp_path, suffix):
     from astropy.io import fits

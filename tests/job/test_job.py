@@ -155,6 +155,33 @@ def test_tolerated_code_is_recorded_and_optional_output_may_be_missing(bench):
     assert [o["name"] for o in receipt["outputs"]] == ["x.txt"]
 
 
+def test_tolerated_code_does_not_excuse_a_missing_output(bench):
+    bench.run("exit 34", tolerated=[34])
+    assert bench.reason() == "star did not write x.txt; it wrote nothing; it ended with code 34 (no good cleaning)"
+
+
+def test_program_that_changes_its_input_is_given_a_copy(bench):
+    item = bench.input("data", "x.txt", copy=True)
+    assert bench.run("echo ' and more' >> out/x.txt", inputs=[item]).returncode == 0
+    assert (bench.store / "x.txt").read_text() == "data and more\n"
+    assert Path(item["path"]).read_text() == "data"
+    receipt = json.loads((bench.store / "receipt.json").read_text())
+    assert receipt["inputs"][0]["sha256"] == sha256(b"data").hexdigest()
+    assert receipt["outputs"][0]["sha256"] == sha256(b"data and more\n").hexdigest()
+    assert receipt["undeclared"] == []
+
+
+def test_copied_input_is_checked_as_any_other(bench):
+    item = bench.input("data", "x.txt", copy=True)
+    for changed, reason in [
+        ({"path": "/nowhere/x.txt"}, "x.txt is missing"),
+        ({"sha256": "0" * 64}, "x.txt changed since"),
+        ({"checks": {"min_bytes": 5}}, "x.txt has 4 bytes, expected at least 5"),
+    ]:
+        bench.run("true", inputs=[{**item, **changed}])
+        assert bench.reason().startswith(reason)
+
+
 def test_file_size_limit_reads_as_full_disk(bench):
     bench.run("ulimit -f 1; dd if=/dev/zero of=out/x.txt bs=1M count=1")
     assert bench.reason().startswith(("the disk is full", "star was killed by SIGXFSZ"))
