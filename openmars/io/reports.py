@@ -36,11 +36,14 @@ class Sky:
         Of the air between 9 km and the ground, relative to a clear night.
     cloudiness
         Percent, as the pyrometer has it.
+    hv
+        Setting of the photomultipliers' high voltage: ``nominal`` or ``reduced``.
     """
 
     nsb_level: float = 1.0
     transmission: float = 1.0
     cloudiness: float = 15.0
+    hv: str = "nominal"
 
 
 def _column(value: float, n: int) -> np.ndarray:
@@ -62,10 +65,14 @@ def laser_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.n
 
 
 def camera_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]:
-    """The tree ``Camera``: the median anode current (nA), which follows the night-sky background."""
+    """The tree ``Camera``: the median anode current (nA), which follows the night-sky background, and the file of
+    high voltages that is loaded (a member of the public fork's ``MCameraHV``; what it names is our own)."""
     n = len(seconds)
-    current = _column(DARK_CURRENT_NA * sky.nsb_level, n)
-    return {"MReportCamera.fMedianDC": current, **to_mtime("MTimeCamera", day, seconds)}
+    return {
+        "MReportCamera.fMedianDC": _column(DARK_CURRENT_NA * sky.nsb_level, n),
+        "MCameraHV.fFileName": np.full(n, sky.hv),
+        **to_mtime("MTimeCamera", day, seconds),
+    }
 
 
 def pyrometer_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]:
