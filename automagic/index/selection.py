@@ -1,24 +1,122 @@
-"""Choosing runs: source, dates, zenith, both telescopes. What is left out is said, with the reason."""
+"""Choosing runs: what was asked for, both telescopes, light, weather. Each run left out has one reason.
+
+The checks are made in the order of `CHECKS`; the first that fails is the reason. What is not known of a run is not
+held against it, but said.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from automagic.analysis import Analysis
 from automagic.cards import closest
 from automagic.errors import UserError
-from automagic.index.defaults import limits
+from automagic.index.checks import CHECKS, SKY, UNKNOWN, Judge, Reason, itself
+from automagic.index.conditions import Conditions, conditions, grouped, nsb_of
+from automagic.index.remarks import remarks
 from automagic.index.runs import Run
-from automagic.naming import DataName
-from automagic.naming.names import PER_TELESCOPE
+
+MANY = 20
+"""Up to so many runs are named in notes one by one; of more it is said how many."""
+
+
+WORDS = {
+    "runs": "not asked for",
+    "exclude": "excluded",
+    "source": "another source",
+    "dates": "other date",
+    "nights": "other night",
+    "periods": "other period",
+    "telescope": "telescope missing",
+    "trigger": "other trigger",
+    "hv": "other HV",
+    "wobbles": "other wobble",
+    "zenith": "zenith",
+    "azimuth": "azimuth",
+    "nsb": "bright sky",
+    "transmission": "haze",
+    "cloudiness": "clouds",
+    "rate": "rate",
+    "minutes_min": "too short",
+    "itself": "the source itself",
+}
+"""The reasons in two words, in the order in which they are looked for."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Runs taken, and sentences about what was left out or is unusual."""
+    """What an analysis takes of the runs that there are.
+
+    Attributes
+    ----------
+    runs
+        Taken, in the order found.
+    notes
+        Sentences about what was left out, is unusual or is not known.
+    left_out
+        All others, each with the one reason.
+    remarks
+        Sentences about single runs that are taken, by run number.
+    """
 
     runs: list[Run]
     notes: list[str] = field(default_factory=list)
+    left_out: list[tuple[Run, Reason]] = field(default_factory=list)
+    remarks: dict[int, list[str]] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> dict[Conditions, list[Run]]:
+        """The runs taken, by conditions."""
+        return grouped(self.runs)
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of the runs taken, as far as known."""
+        return sum(run.minutes or 0.0 for run in self.runs)
+
+    def rows(self, *, every: bool = False) -> list[dict[str, Any]]:
+        """Return a row a run, for the catalog, in the order of the numbers.
+
+        Parameters
+        ----------
+        every
+            With the runs of other sources, of which a large site has many.
+        """
+        rows = [_row(run, None, self.remarks.get(run.run, [])) for run in self.runs]
+        rows += [_row(run, reason, []) for run, reason in self.left_out if every or reason.key != "source"]
+        return sorted(rows, key=lambda row: (row["run"], not row["taken"]))
+
+
+def _row(run: Run, reason: Reason | None, said: list[str]) -> dict[str, Any]:
+    low, high = run.zenith or (None, None)
+    return {
+        "run": run.run,
+        "taken": reason is None,
+        "cause": None if reason is None else reason.key,
+        "reason": None if reason is None else reason.text,
+        "night": run.night,
+        "source": run.source,
+        "wobble": run.wobble,
+        "level": run.level,
+        "start": run.start,
+        "minutes": run.minutes,
+        "zenith_min": low,
+        "zenith_max": high,
+        "azimuth": run.azimuth,
+        "period": run.period,
+        "nsb": nsb_of(run),
+        "hv": run.hv,
+        "trigger": run.trigger,
+        "transmission": run.transmission,
+        "cloudiness": run.cloudiness,
+        "rate": run.rate,
+        "version": run.version,
+        "conditions": str(conditions(run)),
+        "remarks": "; ".join(said) or None,
+    }
 
 
 def select(analysis: Analysis, found: list[Run]) -> Selection:
@@ -40,85 +138,128 @@ def select(analysis: Analysis, found: list[Run]) -> Selection:
     UserError
         Where nothing remains, or a run that was asked for by number is not there.
     """
-    notes: list[str] = []
-    taken: list[Run] = []
     numbers = {run.run for run in found}
     for number in analysis.data.runs:
         if number not in numbers:
-            raise UserError(f"data.runs: there is no run {number:08d} at the site")
-    for run in found:
-        reason = reason_against(analysis, run)
-        if reason is None:
-            taken.append(run)
-            notes += remarks(run)
-        elif not (analysis.data.runs and run.run not in analysis.data.runs):
-            notes.append(f"run {run.run:08d} left out: {reason}")
-    if not taken:
+            raise UserError(
+                f"data.runs: there is no run {number:08d} at the site",
+                hint=f"It may be at another level than '{analysis.data.level}'; the key is data.from.",
+            )
+    selection = judge(analysis, found)
+    if not selection.runs:
         raise UserError(
-            _nothing(analysis, found, notes), hint="Change [source] or [data] in analysis.toml, or site.toml."
+            _nothing(analysis, found, selection.notes), hint="Change [source] or [data] in analysis.toml, or site.toml."
         )
-    return Selection(taken, notes)
+    return selection
 
 
-def reason_against(analysis: Analysis, run: Run) -> str | None:
-    """Say why a run is not taken, or `None`."""
-    data = analysis.data
-    if data.runs and run.run not in data.runs:
-        return "not in data.runs"
-    if run.run in data.exclude:
-        return "in data.exclude"
-    if run.source != analysis.source.name:
-        return f"its source is {run.source}"
-    if data.dates and not data.dates[0].isoformat() <= run.night <= data.dates[1].isoformat():
-        return f"its night {run.night} is outside data.dates"
-    low, high = limits(analysis).zenith
-    if run.middle is not None and not low <= run.middle <= high:
-        return f"its zenith distance {run.middle:.1f}° is outside data.zenith"
-    return missing_telescope(run)
+def judge(analysis: Analysis, found: list[Run]) -> Selection:
+    """Choose as `select` does, and raise nothing where no run remains."""
+    judge = Judge(analysis)
+    return _chosen(found, judge, [key for key, _ in CHECKS])
 
 
-def missing_telescope(run: Run) -> str | None:
-    """Say which telescope a run lacks, or `None`."""
-    if run.level not in PER_TELESCOPE:
-        return None
-    for telescope in (1, 2):
-        if not run.of(telescope):
-            return f"it has no {run.level} file of M{telescope}"
-    return None
+def select_off(analysis: Analysis, found: list[Run]) -> Selection:
+    """Choose the off runs that models may be trained with, as far as that does not depend on the Monte Carlo.
+
+    They have both telescopes and pass the same limits on light, weather, HV and trigger; those that look at the source
+    itself are left out. Nothing is raised where none remains.
+    """
+    judge = Judge(analysis)
+    return _chosen(found, judge, ["itself", "exclude", "telescope", *SKY])
 
 
-def remarks(run: Run) -> list[str]:
-    """Say what is unusual about a run that is taken: subruns that one telescope or both lack."""
-    if run.level not in PER_TELESCOPE:
-        return []
-    by_telescope = {
-        t: {f.name.subrun for f in run.of(t) if isinstance(f.name, DataName) and f.name.subrun is not None}
-        for t in (1, 2)
-    }
-    either = by_telescope[1] | by_telescope[2]
+def _chosen(found: list[Run], judge: Judge, keys: list[str]) -> Selection:
+    checks = [(key, check) for key, check in (*CHECKS, ("itself", itself)) if key in keys]
+    taken: list[Run] = []
+    left_out: list[tuple[Run, Reason]] = []
+    for run in found:
+        for key, check in checks:
+            text = check(judge, run)
+            if text is not None:
+                left_out.append((run, Reason(key, text)))
+                break
+        else:
+            taken.append(run)
+    said = {run.run: remarks(run) for run in taken}
+    notes = [*_left_out_notes(left_out), *_remark_notes(said), *_unknown_notes(judge, taken, keys)]
+    return Selection(taken, notes, left_out, {run: each for run, each in said.items() if each})
+
+
+def _unknown_notes(judge: Judge, runs: list[Run], keys: list[str]) -> list[str]:
+    """Say which limits could not be applied: one sentence on the zenith distance, one for keys unknown together."""
+    together: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for key in keys:
+        if key in UNKNOWN and (key in SKY or key == "zenith" or getattr(judge.data, key)):
+            numbers = tuple(run.run for run in runs if UNKNOWN[key][1](run) is None)
+            together[numbers if key != "zenith" else (*numbers, -1)].append(key)
     notes = []
-    for telescope, present in by_telescope.items():
-        lacking = sorted(either - present)
-        if lacking:
-            words = ", ".join(f"{subrun:03d}" for subrun in lacking)
-            notes.append(f"run {run.run:08d}: M{telescope} lacks subrun {words}; its events have no partner")
-    gap = sorted(set(range(min(either), max(either) + 1)) - either)
-    if gap:
-        notes.append(f"run {run.run:08d}: neither telescope has subrun {', '.join(f'{s:03d}' for s in gap)}")
-    if run.zenith is None:
-        notes.append(f"run {run.run:08d}: its zenith distance is not known, so data.zenith was not applied")
+    for numbers, several in together.items():
+        runs_only = tuple(number for number in numbers if number >= 0)
+        if not runs_only:
+            continue
+        one, single = len(runs_only) == 1, len(several) == 1
+        words = listed([UNKNOWN[key][0] for key in several])
+        applied = listed([f"data.{key}" for key in several])
+        notes.append(
+            f"{named(runs_only)}: {'its' if one else 'their'} {words} {'is' if single else 'are'} not known, "
+            f"so {applied} {'was' if single else 'were'} not applied"
+        )
     return notes
+
+
+def _left_out_notes(left_out: list[tuple[Run, Reason]]) -> list[str]:
+    """Say what was left out, run by run where these are few. What nobody asked for is not worth a word."""
+    told = [(run, reason) for run, reason in left_out if reason.key != "runs"]
+    if len(told) <= MANY:
+        return [f"run {run.run:08d} left out: {reason.text}" for run, reason in told]
+    by_key: dict[str, list[Run]] = defaultdict(list)
+    for run, reason in told:
+        by_key[reason.key].append(run)
+    return [f"{named([run.run for run in runs])} left out: {WORDS[key]}" for key, runs in by_key.items()]
+
+
+def _remark_notes(said: dict[int, list[str]]) -> list[str]:
+    notes = [f"run {number:08d}: {sentence}" for number, sentences in said.items() for sentence in sentences]
+    if len(notes) <= MANY:
+        return notes
+    return [*notes[:MANY], f"… and {len(notes) - MANY} more remarks about runs that were taken"]
+
+
+def named(numbers: Sequence[int]) -> str:
+    """Name runs, and count them where they are many.
+
+    Examples
+    --------
+    >>> named([5029747]), named([7, 8]), named(range(100))
+    ('run 05029747', 'runs 00000007 and 00000008', '100 runs')
+    """
+    if len(numbers) > 3:
+        return f"{len(numbers):,} runs"
+    return f"run{'s' if len(numbers) > 1 else ''} {listed([f'{number:08d}' for number in numbers])}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as in a sentence.
+
+    Examples
+    --------
+    >>> listed(["zenith", "HV", "rate"])
+    'zenith, HV and rate'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def _nothing(analysis: Analysis, found: list[Run], notes: list[str]) -> str:
     asked = f"{analysis.folder / 'analysis.toml'}: no run of {analysis.source.name} remains"
     if not found:
         level = analysis.data.level
-        return f"{asked}: the site has no {level} files (storage.{level} and simulate.runs are empty)"
+        return f"{asked}: the site has no {level} files (storage.roots and simulate.runs are empty)"
     sources = sorted({run.source for run in found})
-    if analysis.source.name not in sources:
-        near = closest(analysis.source.name, sources)
-        text = f"{asked}: the site has runs of {', '.join(sources)}"
+    names = analysis.data.source or (analysis.source.name,)
+    if analysis.data.cone is None and not {*names} & {*sources}:
+        near = closest(names[0], sources)
+        text = f"{asked}: the site has runs of {', '.join(sources[:20])}{' …' if len(sources) > 20 else ''}"
         return f"{text}; did you mean {near!r}?" if near else text
     shown = notes[:10] + ([f"… and {len(notes) - 10} more"] if len(notes) > 10 else [])
     return "\n  ".join([f"{asked} of {len(found)}:", *shown])

@@ -1,0 +1,54 @@
+"""What is unusual about a run that is taken nevertheless."""
+
+from __future__ import annotations
+
+from automagic.index.runs import Run
+from automagic.naming import DataName
+from automagic.naming.names import PER_TELESCOPE
+
+
+def remarks(run: Run) -> list[str]:
+    """Say what is unusual about a run: versions, subruns that one telescope or both lack, what the index found.
+
+    Returns
+    -------
+    list of str
+        Sentences without the run's number.
+    """
+    said = []
+    if len(run.versions) > 1:
+        said.append(f"storage has the versions {', '.join(run.versions)}; {run.version} is taken")
+    if run.level in PER_TELESCOPE:
+        said += _subruns(run)
+    if run.level == "raw":
+        said += _constants(run)
+    return [*said, *(problem for problem in run.problems if problem not in said)]
+
+
+def _subruns(run: Run) -> list[str]:
+    present = {
+        t: {f.name.subrun for f in run.of(t) if isinstance(f.name, DataName) and f.name.subrun is not None}
+        for t in (1, 2)
+    }
+    either = present[1] | present[2]
+    said = []
+    for telescope, subruns in present.items():
+        lacking = sorted(either - subruns)
+        if lacking:
+            words = ", ".join(f"{subrun:03d}" for subrun in lacking)
+            said.append(f"M{telescope} lacks subrun {words}; its events have no partner")
+    gap = sorted(set(range(min(either), max(either) + 1)) - either) if either else []
+    if gap:
+        said.append(f"neither telescope has subrun {', '.join(f'{subrun:03d}' for subrun in gap)}")
+    return said
+
+
+def _constants(run: Run) -> list[str]:
+    """Say which calibration runs are not there: without them `sorcerer` has no constants."""
+    said = []
+    for kind, files in (("pedestal", run.pedestal), ("calibration", run.calibration)):
+        there = {file.name.telescope for file in files if isinstance(file.name, DataName)}
+        lacking = [f"M{telescope}" for telescope in (1, 2) if telescope not in there]
+        if lacking:
+            said.append(f"no {kind} file of {' and '.join(lacking)} belongs to it")
+    return said
