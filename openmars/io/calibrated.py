@@ -205,6 +205,25 @@ def pedestal_tree(day: int, seconds: np.ndarray, mean: np.ndarray, rms: np.ndarr
     return pedestal_columns(len(seconds), mean, rms) | to_mtime("MTimePedestals", day, seconds)
 
 
+def pedestals_over_time(day: int, seconds: np.ndarray, mean: np.ndarray, rms: np.ndarray) -> dict[str, Column]:
+    """The tree ``Pedestals`` of data whose pedestals were measured again and again.
+
+    Parameters
+    ----------
+    day, seconds
+        MJD of the day of sunrise; from which moment each set holds, seconds from that midnight, [k].
+    mean, rms
+        Photo-electrons, [k, 3, 1039] in the order of `PEDESTAL_KINDS`.
+    """
+    columns: dict[str, Column] = {}
+    for i, kind in enumerate(PEDESTAL_KINDS):
+        for name, values in (("fMean", mean), ("fRms", rms)):
+            wide = np.zeros((len(seconds), headers.N_CHANNELS), np.float32)
+            wide[:, : values.shape[2]] = values[:, i]
+            columns[f"MPedPhot{kind}.fArray.{name}"] = wide
+    return columns | to_mtime("MTimePedestals", day, seconds)
+
+
 class CalibratedWriter:
     """One calibrated file in the making: events in chunks, the other trees at the end.
 
@@ -215,10 +234,16 @@ class CalibratedWriter:
     info
         Its header.
     pedestal_mean, pedestal_rms
-        Of each pixel without light, photo-electrons, [1039]; see `pedestal_columns`.
+        Of each pixel without light, photo-electrons, [1039]; see `pedestal_columns`. Only MC needs them.
     """
 
-    def __init__(self, path: str | Path, info: RunInfo, pedestal_mean: np.ndarray, pedestal_rms: np.ndarray) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        info: RunInfo,
+        pedestal_mean: np.ndarray | tuple[()] = (),
+        pedestal_rms: np.ndarray | tuple[()] = (),
+    ) -> None:
         self.info = info
         self.pedestals = np.asarray(pedestal_mean, np.float32), np.asarray(pedestal_rms, np.float32)
         self.n_events = 0
@@ -246,6 +271,8 @@ class CalibratedWriter:
         mc: McInfo | None = None,
         showers: McTruth | None = None,
         texts: Mapping[str, str] | None = None,
+        bad_pixels: np.ndarray | None = None,
+        simulated: bool = True,
     ) -> None:
         """Write the trees other than ``Events``.
 
@@ -257,14 +284,19 @@ class CalibratedWriter:
             How the gammas were drawn, and the truth of all of them (MC): tree ``OriginalMC``.
         texts
             Kept by name: the card of the program and what wrote the file.
+        bad_pixels
+            Unsuitable pixels, bool [1039]; none by default.
+        simulated
+            Say in the file that its events are simulated.
         """
-        self._out.extend("RunHeaders", headers.run_headers(self.info, self.n_events, mc=mc))
+        self._out.extend("RunHeaders", headers.run_headers(self.info, self.n_events, bad_pixels, mc))
         self._out.extend("RunTails", headers.run_tails())
         for name, tree in (reports or {}).items():
             self._out.extend(name, tree)
         if showers is not None:
             self._out.extend("OriginalMC", _mc_basic("MMcEvtBasic", showers))
-        self._out.text("simulated", "these events are simulated; they are not data of MAGIC")
+        if simulated:
+            self._out.text("simulated", "these events are simulated; they are not data of MAGIC")
         for name, text in (texts or {}).items():
             self._out.text(name, text)
 
