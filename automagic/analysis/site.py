@@ -22,13 +22,14 @@ from automagic.analysis.fields import (
     SourceName,
     Wobble,
 )
+from automagic.analysis.remote import RemoteStorage, Root
 from automagic.analysis.sections import Ebl
 
 REMOVED_ROOTS = ("raw", "calibrated", "star", "superstar", "melibea", "dl3")
 """Keys of ``[storage]`` before there was ``roots``: one list of folders a level."""
 
 
-class Storage(Section):
+class Storage(RemoteStorage):
     """``[storage]``: folders (or addresses of remote storage), searched with all that is below them.
 
     `roots` have the runs of any level, `off` the runs without a source, `mc` the Monte Carlo. Relative folders are
@@ -36,9 +37,9 @@ class Storage(Section):
     run index, ``.index`` beside ``site.toml`` by default.
     """
 
-    roots: list[str] = Field(default_factory=list)
-    mc: list[str] = Field(default_factory=list)
-    off: list[str] = Field(default_factory=list)
+    roots: list[Root] = Field(default_factory=list)
+    mc: list[Root] = Field(default_factory=list)
+    off: list[Root] = Field(default_factory=list)
     public: Literal["magic-rad-max"] | None = None
     index: str = ".index"
 
@@ -167,9 +168,12 @@ class Simulate(Section):
         >>> site.conditions(run)
         Conditions(nsb=2.0, transmission=1.0, cloudiness=15.0, hv='reduced', trigger='standard')
         """
-        names = tuple(Conditions.model_fields)
-        own = {name: getattr(plan, name) for name in names}
-        return Conditions(**{name: getattr(self, name) if own[name] is None else own[name] for name in names})
+        own = {name: value for name in Conditions.model_fields if (value := getattr(plan, name)) is not None}
+        return self.usual().model_copy(update=own)
+
+    def usual(self) -> Conditions:
+        """Return the conditions of the site."""
+        return Conditions(**{name: getattr(self, name) for name in Conditions.model_fields})
 
     def calibration_of(self, plan: SimulatedRun | SimulatedOff) -> SimulatedCalibration | None:
         """Return the pedestal and calibration runs of a run: the last of its night before it, or the first after.

@@ -1,7 +1,8 @@
 """The journal: what happened, one JSON line an event, one file a driver run, only ever appended to.
 
 Events: ``start`` and ``end`` of a driver run; ``submitted``, ``started``, ``done``, ``failed``, ``cancelled``
-of an attempt at a task; ``blocked`` and ``problem`` of a task that was never started.
+of an attempt at a task; ``blocked`` and ``problem`` of a task that was never started; ``recalled`` and ``waiting``
+(files on tape), ``staged`` and ``released`` (files in the cache).
 """
 
 from __future__ import annotations

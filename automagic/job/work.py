@@ -77,11 +77,11 @@ class Job:
         self.receipt.update({key: self.spec.get(key) for key in copied})
         self.receipt.update(started=now(), host=platform.node(), python=platform.python_version())
         self.receipt["inputs"] = [
-            {key: item.get(key) for key in ("role", "name", "sha256", "size", "task", "path")}
+            {key: item.get(key) for key in ("role", "name", "sha256", "size", "task", "path", "url") if key in item}
             for item in self.spec["inputs"]
         ]
         for item in self.receipt["inputs"]:
-            if item["task"] is not None:
+            if item.get("task") is not None:
                 item["path"] = None  # a product: its hash says all, and the folder may move
 
     def _prepare(self) -> None:

@@ -3,15 +3,30 @@
 What is not known about MARS from a public source a wrapper says in `Wrapper.unknown`; there it is corrected.
 """
 
-from automagic.programs import coach, magic_dl3, melibea, science, selectmc, sim, star, superstar
+from automagic.programs import (
+    coach,
+    magic_dl3,
+    melibea,
+    merpp,
+    quate,
+    science,
+    selectmc,
+    sim,
+    sorcerer,
+    star,
+    superstar,
+)
 from automagic.programs.base import Setup, Wrapper
 
 PROGRAMS: dict[str, Wrapper] = {
     wrapper.program: wrapper
     for wrapper in (
         sim.WRAPPER,
+        sorcerer.WRAPPER,
+        merpp.WRAPPER,
         star.WRAPPER,
         superstar.WRAPPER,
+        quate.WRAPPER,
         selectmc.WRAPPER,
         coach.WRAPPER,
         melibea.WRAPPER,

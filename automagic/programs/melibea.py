@@ -39,6 +39,7 @@ def task(
     energy: str,
     conditions: dict[str, object],
     problem: str | None = None,
+    times: list[Input] | None = None,
 ) -> Task:
     """Make the task of a run or of a test half.
 
@@ -60,6 +61,8 @@ def task(
         What the catalog should know.
     problem
         Why it cannot run.
+    times
+        The file of times to leave out, role ``"times"``; none for all events.
     """
     mc = isinstance(name, McName)
     output = str(name.at("melibea"))
@@ -82,11 +85,12 @@ def task(
             "--calcstereodisp",
             "--disp-rf-sstrained",
             *ENERGY[energy][1],
+            *(f"--timeslices=in/times/{each.name}" for each in times or ()),
             "--ind=in/data/*_S_*.root",
             "--out=out",
         ),
         card=setup.card(WRAPPER),
-        inputs=[data, *models],
+        inputs=[data, *models, *(times or ())],
         outputs=[
             Output(
                 output,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from automagic.analysis import Analysis
 from automagic.graph.task import Input, Output, Resources, Task
+from automagic.index.defaults import limits
 from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
 
 TIMES = "excluded.times"
@@ -23,6 +25,17 @@ WRAPPER = Wrapper(
         "whether quate is meant to be called run by run; people call it for all runs of a folder",
     ),
 )
+
+
+def values(analysis: Analysis) -> dict[str, object]:
+    """Return the keys of the card that follow from the limits of the selection, so that minutes obey them too."""
+    asked = limits(analysis)
+    return {
+        "ZdMin": asked.zenith[0],
+        "ZdMax": asked.zenith[1],
+        "MinAerosolTrans9km": asked.transmission,
+        "CloudinessMax": asked.cloudiness,
+    }
 
 
 def task(setup: Setup, what: str, data: Input, values: dict[str, object], conditions: dict[str, object]) -> Task:

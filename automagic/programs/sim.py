@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from automagic.analysis import Analysis
-from automagic.analysis.site import Simulate, SimulatedMc, SimulatedOff, SimulatedRun
+from automagic.analysis.site import Conditions, Simulate, SimulatedCalibration, SimulatedMc, SimulatedOff, SimulatedRun
 from automagic.graph.task import Output, Resources, Task
-from automagic.index import Run
-from automagic.naming import McName, wobble
+from automagic.index import DataFile, Run
+from automagic.naming import DataName, McName, wobble
 from automagic.programs.base import Setup, Wrapper
+from automagic.programs.sorcerer import raw_checks
 
 WRAPPER = Wrapper(
     program="openmars-sim",
     stage="sim",
-    summary="simulate what the telescopes write: observation runs, off runs, gamma Monte Carlo",
+    summary="simulate what the telescopes write: runs with their calibration runs, off runs, gamma Monte Carlo",
     default_cards={"": "openmars-sim.rc"},
     # all that makes the files' names, which are known before the program runs
     set_here=frozenset(
         {
             "Sim.Kind",
+            "Sim.Output",
             "Sim.Run",
             "Sim.Seed",
+            "Sim.CameraSeed",
             "Sim.Source",
             "Sim.WobbleOffset",
             "Sim.WobbleAngle",
@@ -53,11 +58,12 @@ def observation(
     """Make the task that simulates a run of the source or an off run, both telescopes and all subruns."""
     off = isinstance(plan, SimulatedOff)
     offset, angle = wobble(plan.wobble)
-    truth = simulate.spectrum
+    truth, sky = simulate.spectrum, simulate.conditions(plan)
     card = setup.card(
         WRAPPER,
         {
             "Sim.Kind": "off" if off else "observation",
+            "Sim.Output": "raw" if run.level == "raw" else "calibrated",
             "Sim.Seed": seed(simulate, plan.run),
             "Sim.Run": plan.run,
             "Sim.Source": run.source,
@@ -68,9 +74,8 @@ def observation(
             "Sim.Start": run.start or "",
             "Sim.Duration": plan.minutes * 60,
             "Sim.Subruns": plan.subruns,
-            "Sim.NSB": simulate.nsb,
-            "Sim.Transmission": simulate.transmission,
-            "Sim.Trigger": simulate.trigger,
+            **conditions_of(sky),
+            "Sim.CameraSeed": simulate.seed,
             "Sim.BackgroundFraction": simulate.off_fraction if off else simulate.background_fraction,
             "Sim.SourceFactor": 0.0 if isinstance(plan, SimulatedOff) else plan.flux,
             "Sim.Spectrum": truth.model,
@@ -82,15 +87,7 @@ def observation(
             "Sim.EBLModel": truth.ebl,
         },
     )
-    outputs = [
-        Output(
-            str(file.name),
-            "calibrated",
-            f"products/calibrated/{file.name}",
-            {"root": True, "tree": "Events", "min_events": 1},
-        )
-        for file in run.files
-    ]
+    outputs = [data_output(file) for file in (*run.files, *run.reports)]
     return setup.task(
         WRAPPER,
         f"{plan.run:08d}",
@@ -104,6 +101,89 @@ def observation(
             "source": run.source,
             "simulated": True,
             "kind": run.kind,
+        },
+    )
+
+
+def data_output(file: DataFile) -> Output:
+    """Return a file of a run as an output: calibrated, raw, or a report."""
+    name = file.name
+    assert isinstance(name, DataName)
+    if name.level == "report":
+        return Output(str(name), "report", f"products/raw/{name}", {"min_bytes": 1})
+    if name.level == "calibrated":
+        checks: dict[str, object] = {"root": True, "tree": "Events", "min_events": 1}
+        return Output(str(name), name.level, f"products/calibrated/{name}", checks)
+    return Output(str(name), name.level, f"products/raw/{name}", raw_checks(name))
+
+
+def conditions_of(sky: Conditions) -> dict[str, object]:
+    """Return the keys of the card that say under which conditions a run is taken."""
+    return {
+        "Sim.NSB": sky.nsb,
+        "Sim.Transmission": sky.transmission,
+        "Sim.Cloudiness": sky.cloudiness,
+        "Sim.HV": sky.hv,
+        "Sim.Trigger": sky.trigger,
+    }
+
+
+def calibration(
+    setup: Setup,
+    analysis: Analysis,
+    simulate: Simulate,
+    plan: SimulatedCalibration,
+    kind: str,
+    files: tuple[DataFile, ...],
+) -> Task:
+    """Make the task that simulates a pedestal or a calibration run, both telescopes.
+
+    Like at the telescopes it is taken where the first run of the source points, with the site's conditions.
+
+    Parameters
+    ----------
+    setup, analysis, simulate
+        Engine, source and site.
+    plan
+        The pair that the run is of.
+    kind
+        ``"pedestal"`` or ``"calibration"``.
+    files
+        Its files.
+    """
+    name = files[0].name
+    assert isinstance(name, DataName)
+    offset, angle = wobble(name.wobble or "W0.40+000")
+    card = setup.card(
+        WRAPPER,
+        {
+            "Sim.Kind": kind,
+            "Sim.Output": "raw",
+            "Sim.Seed": seed(simulate, name.run),
+            "Sim.CameraSeed": simulate.seed,
+            "Sim.Run": name.run,
+            "Sim.Source": name.source,
+            "Sim.RA": analysis.source.ra,
+            "Sim.Dec": analysis.source.dec,
+            "Sim.WobbleOffset": offset,
+            "Sim.WobbleAngle": angle,
+            "Sim.Start": plan.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            **conditions_of(simulate.usual()),
+        },
+    )
+    return setup.task(
+        WRAPPER,
+        f"{name.run:08d}",
+        arguments=("--config=card.rc", "--out=out"),
+        card=card,
+        inputs=(),
+        outputs=[data_output(file) for file in files],
+        conditions={
+            "run": name.run,
+            "night": f"{name.night[:4]}-{name.night[4:6]}-{name.night[6:]}",
+            "source": name.source,
+            "simulated": True,
+            "kind": kind,
         },
     )
 
@@ -127,9 +207,7 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
             "Sim.EnergyMax": plan.energy_max,
             "Sim.Slope": plan.slope,
             "Sim.ImpactMax": plan.impact_max,
-            "Sim.NSB": simulate.nsb,
-            "Sim.Transmission": simulate.transmission,
-            "Sim.Trigger": simulate.trigger,
+            **conditions_of(simulate.usual()),
         },
     )
     name = names[0]

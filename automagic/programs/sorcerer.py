@@ -72,8 +72,8 @@ def constants_task(
             "-f",
             "-c",
             "--config=card.rc",
-            "--ped=in/pedestal/*_P_*.root",
-            "--cal=in/calibration/*_C_*.root",
+            f"--ped=in/pedestal/*_P_*{extension(pedestal)}",
+            f"--cal=in/calibration/*_C_*{extension(calibration)}",
             "--out=out",
         ),
         card=setup.card(CONSTANTS),
@@ -112,6 +112,7 @@ def task(
     """
     name = file.name
     assert isinstance(name, DataName)
+    raw = [source_input("raw", file, raw_checks(name))]
     calibrated, summary = str(name.at("calibrated")), str(SummaryName("ssignal", name.run, name.telescope))
     return setup.task(
         WRAPPER,
@@ -121,12 +122,12 @@ def task(
             "-q",
             "-f",
             "--config=card.rc",
-            "--ind=in/raw/*_D_*.root",
+            f"--ind=in/raw/*_D_*{extension(raw)}",
             *(f"--constants=in/constants/{each.name}" for each in constants),
             "--out=out",
         ),
         card=setup.card(WRAPPER),
-        inputs=[source_input("raw", file, raw_checks(name)), *constants],
+        inputs=[*raw, *constants],
         outputs=[
             Output(
                 calibrated,
@@ -150,8 +151,24 @@ RUN_TYPES = {"raw": 0, "pedestal": 1, "calibration": 2}
 """MRawRunHeader.fRunType, as in the public fork of MARS and in ctapipe_io_magic."""
 
 
+def extension(files: list[Input]) -> str:
+    """Return the extension of raw files: ``.root``, or what MAGIC's data acquisition writes.
+
+    Examples
+    --------
+    >>> extension([Input("raw", "20131005_M1_05029747.001_D_CrabNebula-W0.40+035.raw.gz")])
+    '.raw.gz'
+    """
+    return next((each for each in (".raw.gz", ".raw") if files[0].name.endswith(each)), ".root")
+
+
 def raw_checks(name: DataName) -> dict[str, object]:
-    """Say what must be true of a raw file: of the right run, telescope and type."""
+    """Say what must be true of a raw file: of the right run, telescope and type.
+
+    Of MAGIC's own raw files, whose form is not public, only that they are not empty.
+    """
+    if name.extension:
+        return {"min_bytes": 1}
     return {
         "root": True,
         "level": "raw",

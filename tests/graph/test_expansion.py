@@ -63,7 +63,7 @@ def stored(tmp_path, make):
             path.touch()
         roots = "".join(
             f"{key} = ['{folder}']\n"
-            for key, folder in ((level, "data"), ("mc", "mc"), ("off", "off"))
+            for key, folder in (("roots", "data"), ("mc", "mc"), ("off", "off"))
             if (tmp_path / folder).is_dir()
         )
         return make(f"[data]\nfrom = '{level}'\n{more}", f"[storage]\n{roots}")
