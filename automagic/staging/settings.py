@@ -23,7 +23,7 @@ class Pauses:
         """Return the pause after so many that there were already."""
         length = min(self.longest_s, self.first_s * self.growth ** min(number, 64))
         # many processes that were turned away together must not come back together
-        return length * random.uniform(0.9, 1.1)  # noqa: S311
+        return length * random.uniform(0.9, 1.1)
 
 
 @dataclass(frozen=True)
