@@ -25,6 +25,34 @@ CREATE TABLE runs (
     PRIMARY KEY (run)
 );
 
+-- The selection: each run of the source (and others near it) that was looked at, taken or left out for one reason.
+CREATE TABLE selection (
+    run          BIGINT  NOT NULL,
+    taken        BOOLEAN,
+    cause        VARCHAR,         -- the key of [data] that left it out, or telescope; NULL where it is taken
+    reason       VARCHAR,         -- the same as a sentence
+    night        VARCHAR,
+    source       VARCHAR,
+    wobble       VARCHAR,
+    level        VARCHAR,         -- of the files that were found
+    start        VARCHAR,
+    minutes      DOUBLE,
+    zenith_min   DOUBLE,          -- deg
+    zenith_max   DOUBLE,          -- deg
+    azimuth      DOUBLE,          -- deg
+    period       VARCHAR,
+    nsb          DOUBLE,          -- in units of a dark night's
+    hv           VARCHAR,         -- nominal, reduced
+    trigger      VARCHAR,         -- standard, sumt
+    transmission DOUBLE,          -- of aerosols, 9 km to ground, relative to a clear night
+    cloudiness   DOUBLE,          -- percent
+    rate         DOUBLE,          -- Hz, L3
+    version      VARCHAR,         -- of the processing
+    conditions   VARCHAR,         -- in words
+    remarks      VARCHAR,         -- what is unusual about a run that is taken
+    PRIMARY KEY (run)
+);
+
 -- Files in storage that tasks read. Files that tasks make are products.
 CREATE TABLE files (
     path       VARCHAR NOT NULL,
@@ -77,6 +105,7 @@ CREATE TABLE jobs (
     state       VARCHAR,          -- done, failed, cancelled, running, lost (the driver died first)
     reason      VARCHAR,
     exit_code   INTEGER,
+    remark      VARCHAR,          -- of a done job: what its exit code means, where that is not 0 and tolerated
     submitted   VARCHAR,
     started     VARCHAR,
     ended       VARCHAR,

@@ -1,13 +1,18 @@
 """doit task creators, one file a stage. Each only asks the analysis for the tasks of its stage."""
 
 from tasks.coach import task_coach
+from tasks.constants import task_constants
 from tasks.index import task_index
 from tasks.lightcurve import task_lightcurve
 from tasks.magic_dl3 import task_magic_dl3
 from tasks.melibea import task_melibea
+from tasks.merpp import task_merpp
+from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
+from tasks.sorcerer import task_sorcerer
 from tasks.spectrum import task_spectrum
+from tasks.stage import task_stage
 from tasks.star import task_star
 from tasks.superstar import task_superstar
 from tasks.test import task_test
@@ -15,13 +20,18 @@ from tasks.theta2 import task_theta2
 
 __all__ = [
     "task_coach",
+    "task_constants",
     "task_index",
     "task_lightcurve",
     "task_magic_dl3",
     "task_melibea",
+    "task_merpp",
+    "task_quate",
     "task_selectmc",
     "task_sim",
+    "task_sorcerer",
     "task_spectrum",
+    "task_stage",
     "task_star",
     "task_superstar",
     "task_test",

@@ -21,7 +21,7 @@ from automagic.bookkeeping.journal import read_journal
 from automagic.bookkeeping.store import Receipt, read_receipt
 
 SCHEMA = Path(__file__).resolve().parents[2] / "catalog" / "schema.sql"
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 Row = dict[str, Any]
 _ENDED = ("done", "failed", "cancelled")
@@ -44,7 +44,7 @@ def load_graph(folder: Folder) -> dict[str, Any]:
     try:
         return json.loads(folder.graph.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {"tasks": [], "runs": [], "mc_sets": [], "notes": []}
+        return {"tasks": [], "runs": [], "mc_sets": [], "notes": [], "selection": []}
 
 
 # --- rows
@@ -63,8 +63,9 @@ def tables(folder: Folder, live: bool = False) -> dict[str, list[Row]]:
         "meta": _meta(folder, graph),
         "runs": [_known(run, _RUN, "run") for run in graph["runs"]],
         "mc_sets": [_known({**mc, "mc_set": mc.get("name")}, _MC, "mc_set") for mc in graph["mc_sets"]],
+        "selection": list(graph.get("selection", ())),
         "tasks": [_task(number, task) for number, task in enumerate(graph["tasks"])],
-        "jobs": list(_jobs(folder, live).values()),
+        "jobs": _jobs(folder, graph, live),
         "conditions": [row for task in graph["tasks"] for row in _conditions(task)],
         "cards": _cards(graph),
         "files": _files(graph),
@@ -161,7 +162,7 @@ def _files(graph: Mapping[str, Any]) -> list[Row]:
     return list(rows.values())
 
 
-def _jobs(folder: Folder, live: bool) -> dict[str, Row]:
+def _jobs(folder: Folder, graph: Mapping[str, Any], live: bool) -> list[Row]:
     rows: dict[str, Row] = {}
     measured = ("exit_code", "wall_s", "cpu_s", "max_rss_mb", "host", "environment")
     for event in read_journal(folder.journal):
@@ -181,7 +182,12 @@ def _jobs(folder: Folder, live: bool) -> dict[str, Row]:
     for row in rows.values():
         if row["state"] == "lost":
             _find_lost(folder, row, live)
-    return rows
+    meanings = {task["name"]: task.get("exit_codes", {}) for task in graph["tasks"]}
+    for row in rows.values():
+        # of an exit code that does not fail the task
+        if row["state"] == "done" and row.get("exit_code"):
+            row["remark"] = meanings.get(row["task"], {}).get(str(row["exit_code"]))
+    return list(rows.values())
 
 
 def _find_lost(folder: Folder, row: Row, live: bool) -> None:
@@ -284,7 +290,13 @@ def _insert(connection: Any, table: str, rows: list[Row]) -> None:
 
     if not rows:
         return
-    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64()}
+    types = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "INTEGER": pa.int32(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+    }
     about = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
     columns = {
         name: pa.array([row.get(name) for row in rows], type=types[kind], from_pandas=False) for name, kind in about

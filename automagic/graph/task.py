@@ -80,6 +80,8 @@ class Output:
         What must be true of the file for the task to have succeeded; see `automagic.job`.
     optional
         Whether the program may leave it out.
+    missing_with
+        Exit codes with which alone an optional output may be missing; none for any.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Output:
     link: str
     checks: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
+    missing_with: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

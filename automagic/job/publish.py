@@ -29,7 +29,8 @@ def move_outputs(folder: Path, spec: dict[str, Any], receipt: dict[str, Any]) ->
         if source.is_symlink() or (source.exists() and not source.is_file()):
             raise JobFailed(f"{spec['program']} made {item['name']} something else than a plain file")
         if not source.exists():
-            if item.get("optional"):
+            codes = item.get("missing_with")
+            if item.get("optional") and (not codes or receipt.get("exit_code") in codes):
                 continue
             found = ", ".join(written) or "nothing"
             told = f" ({receipt['tolerated']})" if "tolerated" in receipt else ""

@@ -4,7 +4,7 @@ Fields: ``task action attempt program engine engine_digest environment`` (words 
 (words; paths in it relative to the scratch folder, but for the program itself); ``card`` (text or empty) and
 ``overrides`` (keys of it that a person set); ``inputs`` (role, name, path, sha256, signature, task, checks, copy,
 and of a staged file its url);
-``outputs`` (name, level, link, checks, optional); ``resources``; ``exit_codes`` and ``tolerated``;
+``outputs`` (name, level, link, checks, optional, missing_with); ``resources``; ``exit_codes`` and ``tolerated``;
 ``variables`` (the program's whole environment); ``scratch``, ``store`` and ``failed`` (absolute folders:
 where to work, and where to publish).
 """

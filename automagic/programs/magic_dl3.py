@@ -11,12 +11,14 @@ WRAPPER = Wrapper(
     stage="magic_dl3",
     summary="write a run's event list and instrument response (DL3)",
     default_cards={"": "magic_dl3.rc"},
-    exit_codes=COMMON_EXIT_CODES,
+    exit_codes={**COMMON_EXIT_CODES, 4: "nothing is left of the run: no event, or no effective time"},
+    # quate may find that a whole run is bad: the analysis goes on without it
+    tolerated=frozenset({4}),
     resources=Resources(memory_mb=1000, disk_mb=200, minutes=60),
     unknown=(
         *COMMON_UNKNOWN,
         "the whole command line and card of magic_dl3; these are openmars' own",
-        "its exit codes",
+        "its exit codes; 4 is openmars' own",
     ),
 )
 
@@ -52,6 +54,8 @@ def task(
                 "dl3",
                 f"products/dl3/{output}",
                 {"fits": True, "hdus": ["EVENTS", "GTI", "EFFECTIVE AREA", "ENERGY DISPERSION"]},
+                optional=True,
+                missing_with=(4,),
             )
         ],
         conditions=conditions,
@@ -60,6 +64,11 @@ def task(
 
 
 def melibea_checks(run: int | None) -> dict[str, object]:
-    """Say what must be true of the inputs: the run's own; or Monte Carlo that no model was trained on."""
-    checks: dict[str, object] = {"root": True, "level": "melibea", "min_events": 1}
-    return {**checks, "not_name": r"_w[0rd]_1\.root$"} if run is None else {**checks, "run": run}
+    """Say what must be true of the inputs: the run's own; or Monte Carlo that no model was trained on.
+
+    Of a run without a good minute no event is left.
+    """
+    checks: dict[str, object] = {"root": True, "level": "melibea"}
+    if run is None:
+        return {**checks, "min_events": 1, "not_name": r"_w[0rd]_1\.root$"}
+    return {**checks, "run": run}

@@ -96,7 +96,7 @@ def task(
                 output,
                 "melibea",
                 f"products/{'mc' if mc else 'melibea'}/{output}",
-                {"root": True, "tree": "Events", "min_events": 1},
+                {"root": True, "tree": "Events", "min_events": 0 if times else 1},
             )
         ],
         conditions=conditions,

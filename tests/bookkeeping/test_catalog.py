@@ -33,13 +33,17 @@ def folder(tmp_path):
         "conditions": {"run": 5, "source": "Crab"},
         "inputs": [{"role": "dl3", "name": "x.fits", "task": None, "path": "/data/x.fits", "checks": {"run": 5}}],
         "outputs": [{"name": "spectrum.json", "level": "result", "link": "results/spectrum.json"}],
+        "exit_codes": {"23": "broken lines in the report"},
     }  # fmt: skip
     other = {**task, "name": "theta2:all", "state": "failed", "reason": "it broke", "action": None}
     run = {"run": 5, "night": "20130101", "zenith": [10.0, 20.0], "start": "2013"}
     mc = {"name": "GA", "zenith": [5, 35], "geometry": "w0"}
-    catalog.save_graph(
-        folder, {"tasks": [task, other], "runs": [run], "mc_sets": [mc], "notes": ["left out"], "engine": "openmars"}
-    )
+    selection = [
+        {"run": 5, "taken": True, "night": "2013-01-01", "nsb": 1.0},
+        {"run": 6, "taken": False, "cause": "nsb", "reason": "its sky is too bright"},
+    ]
+    graph = {"tasks": [task, other], "runs": [run], "mc_sets": [mc], "notes": ["left out"], "engine": "openmars"}
+    catalog.save_graph(folder, {**graph, "selection": selection})
     journal = Journal(folder.journal)
     for number, task_name in (("1", "spectrum:all"), ("2", "theta2:all"), ("3", "theta2:all")):
         journal.write({"event": "submitted", "task": task_name, "action": "ab12", "attempt": number})
@@ -77,10 +81,31 @@ def test_rows_come_from_graph_journal_and_receipts(folder):
     ]
 
 
+def test_selection_says_what_was_left_out_and_why(folder):
+    catalog.rebuild(folder)
+    assert ask(folder, "SELECT run, taken, cause, nsb FROM selection ORDER BY run") == [
+        (5, True, None, 1.0),
+        (6, False, "nsb", None),
+    ]
+    assert (folder.exports / "selection.parquet").exists()
+
+
+def test_a_tolerated_exit_code_is_told_in_words(folder):
+    journal = Journal(folder.journal)
+    ended = {"task": "spectrum:all", "action": "ab12", "exit_code": 23}
+    journal.write({**ended, "event": "done", "attempt": "4"}, {**ended, "event": "failed", "attempt": "5"})
+    journal.close()
+    catalog.rebuild(folder)
+    assert ask(folder, "SELECT attempt, exit_code, remark FROM jobs WHERE exit_code = 23 ORDER BY attempt") == [
+        ("4", 23, "broken lines in the report"),
+        ("5", 23, None),
+    ]
+
+
 def test_exports_are_the_same_bytes_when_the_content_is(folder):
     catalog.rebuild(folder)
     before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.exports.iterdir()}
-    assert len(before) == 11
+    assert len(before) == 12
     folder.database.unlink()
     catalog.rebuild(folder)
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.exports.iterdir()} == before

@@ -155,6 +155,15 @@ def test_tolerated_code_is_recorded_and_optional_output_may_be_missing(bench):
     assert [o["name"] for o in receipt["outputs"]] == ["x.txt"]
 
 
+def test_output_may_be_missing_with_one_exit_code_alone(bench):
+    outputs = [{"name": "x.txt", "level": "s", "optional": True, "missing_with": [4]}]
+    assert bench.run("exit 4", tolerated=[4], outputs=outputs).returncode == 0
+    assert json.loads((bench.store / "receipt.json").read_text())["outputs"] == []
+    shutil.rmtree(bench.store)
+    assert bench.run("exit 0", tolerated=[4], outputs=outputs).returncode == 1
+    assert bench.reason() == "star did not write x.txt; it wrote nothing"
+
+
 def test_tolerated_code_does_not_excuse_a_missing_output(bench):
     bench.run("exit 34", tolerated=[34])
     assert bench.reason() == "star did not write x.txt; it wrote nothing; it ended with code 34 (no good cleaning)"
