@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from openmars.core.env import Env
 from openmars.core.errors import ProgramError
-from openmars.sim.generate import Conditions
+from openmars.sim.events import Conditions
 from openmars.sky import wobble_pointing
 
 KINDS = ("observation", "off", "gamma")

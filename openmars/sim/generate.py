@@ -14,16 +14,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openmars.sim import kernel, place
 from openmars.sim.atmosphere import air
+from openmars.sim.events import Conditions, Simulated, Triggered
 from openmars.sim.expect import expected
 from openmars.sim.light import scatter
+from openmars.sim.readout import Cameras, readout
 from openmars.sim.shower import angles
-from openmars.sim.telescope import noise_rms, pedestal_table, pixels
+from openmars.sim.telescope import SLICES, noise_rms, pedestal_table, pixels
 from openmars.sim.trigger import trigger
 
 GAMMA = 1
@@ -31,102 +34,6 @@ GAMMA = 1
 
 PROTON = 14
 """CORSIKA's number of the proton."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What the sky and the telescopes were like.
-
-    Attributes
-    ----------
-    nsb_level
-        Night-sky background in units of that of a dark night.
-    transmission
-        Factor on the aerosol-free, cloud-free transmission of the atmosphere (1 = clear night).
-    trigger
-        ``"standard"`` (three next neighbours in each telescope) or ``"sum"`` (Sum-Trigger-II).
-    psf_deg
-        Radius that holds 68 % of the light of a star.
-    light_yield
-        Factor on the photon detection efficiency of both telescopes.
-    """
-
-    nsb_level: float = 1.0
-    transmission: float = 1.0
-    trigger: str = "standard"
-    psf_deg: float = 0.05
-    light_yield: float = 1.0
-
-
-@dataclass
-class Triggered:
-    """Events that triggered both telescopes; K of them, in the order of the simulated list.
-
-    Attributes
-    ----------
-    charge, arrival_time : float32 [K, 2, 1039]
-        Photo-electrons, and slices of the readout (see `openmars.sim.telescope`), of M1 and M2.
-    index : int64 [K]
-        Place in the list of simulated showers.
-    particle : int16 [K]
-        1 gamma, 14 proton.
-    energy_gev, zd_deg, az_deg : float64 [K]
-        Of the primary.
-    pointing_zd_deg, pointing_az_deg : float64 [K]
-        Of both telescopes at that moment.
-    time_fraction : float64 [K]
-        Time within the run, 0 … 1 (protons; 0 for gammas, whose times the caller knows).
-    core_x_m, core_y_m : float64 [K]
-        Where the axis meets the ground (x north, y west: CORSIKA's axes, turned to geographic north).
-    impact_m : float64 [K, 2]
-        Distance of M1, M2 from the axis.
-    first_interaction_height_m : float64 [K]
-        Above sea level.
-    xmax_g_cm2 : float64 [K]
-        Slant depth of the maximum of the shower.
-    true_size : float64 [K, 2]
-        Photo-electrons of the shower in the camera.
-    """
-
-    charge: NDArray[np.float32]
-    arrival_time: NDArray[np.float32]
-    index: NDArray[np.int64]
-    particle: NDArray[np.int16]
-    energy_gev: NDArray[np.float64]
-    zd_deg: NDArray[np.float64]
-    az_deg: NDArray[np.float64]
-    pointing_zd_deg: NDArray[np.float64]
-    pointing_az_deg: NDArray[np.float64]
-    time_fraction: NDArray[np.float64]
-    core_x_m: NDArray[np.float64]
-    core_y_m: NDArray[np.float64]
-    impact_m: NDArray[np.float64]
-    first_interaction_height_m: NDArray[np.float64]
-    xmax_g_cm2: NDArray[np.float64]
-    true_size: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        """Number of events."""
-        return len(self.index)
-
-
-@dataclass
-class Simulated:
-    """Truth of all simulated gammas, triggered or not; float64 [N] each.
-
-    Cores are spread evenly over a disc perpendicular to the shower, so the area simulated is
-    ``pi * impact_max_m**2`` at all zenith distances; `impact_m` is the distance of the axis from the middle
-    of the array.
-    """
-
-    energy_gev: NDArray[np.float64]
-    zd_deg: NDArray[np.float64]
-    az_deg: NDArray[np.float64]
-    pointing_zd_deg: NDArray[np.float64]
-    pointing_az_deg: NDArray[np.float64]
-    core_x_m: NDArray[np.float64]
-    core_y_m: NDArray[np.float64]
-    impact_m: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -196,7 +103,7 @@ def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | 
     return float(per_area * solid_angle * math.pi * field.impact_max_m**2 * time_s * fraction)
 
 
-def _setup(conditions: Conditions, particle: int = GAMMA) -> kernel.Setup:
+def _setup(conditions: Conditions, particle: int = GAMMA, cameras: Cameras | None = None) -> kernel.Setup:
     """Constants and tables for the compiled code."""
     points = scatter()
     worth, least = (pe * (0.6 if conditions.trigger == "sum" else 1.0) for pe in WORTH_PE[particle])
@@ -204,34 +111,47 @@ def _setup(conditions: Conditions, particle: int = GAMMA) -> kernel.Setup:
         air=air(),
         light=angles().light,
         pixels=pixels(),
-        trigger=trigger(conditions.trigger, conditions.nsb_level),
+        trigger=trigger(conditions.trigger, conditions.nsb_level, conditions.hv),
         worth=worth,
         least=least,
-        pedestal=pedestal_table(conditions.nsb_level),
-        noise=noise_rms(conditions.nsb_level),
+        pedestal=pedestal_table(conditions.nsb_level, conditions.hv),
+        noise=noise_rms(conditions.nsb_level, conditions.hv),
         circle=points.circle,
         spread=points.spread,
         star=points.star,
         psf=math.radians(conditions.psf_deg) / 1.75,
         efficiency=LIGHT_YIELD * conditions.transmission * conditions.light_yield,
         expected=expected(),
+        readout=readout(conditions.nsb_level, conditions.hv, cameras or Cameras()),
     )
 
 
-def _events(step: Callable[..., tuple[int, int]], total: int, particle: int, chunk: int) -> Iterator[Triggered]:
+Out = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint16], NDArray[np.float64]]
+
+
+def _out(n: int, raw: bool) -> Out:
+    """Room for charges and arrival times, or for words, and for sizes of `n` events."""
+    pixels, samples = (0, (1039, SLICES)) if raw else (1039, (0, 0))
+    charge, time = np.empty((n, 2, pixels), np.float32), np.empty((n, 2, pixels), np.float32)
+    return charge, time, np.empty((n, 2, *samples), np.uint16), np.empty((n, 2))
+
+
+def _events(
+    step: Callable[..., tuple[int, int]], total: int, particle: int, chunk: int, raw: bool
+) -> Iterator[Triggered]:
     """Call the compiled loop until all showers are done; turn its arrays into events."""
     first = 0
     while first < total:
-        charge = np.empty((chunk, 2, 1039), np.float32)
-        time = np.empty((chunk, 2, 1039), np.float32)
-        size, truth, index = np.empty((chunk, 2)), np.empty((chunk, 12)), np.empty(chunk, np.int64)
-        n, first = step(first, charge, time, size, truth, index)
+        out = _out(chunk, raw)
+        truth, index = np.empty((chunk, 12)), np.empty(chunk, np.int64)
+        n, first = step(first, out, truth, index)
         if n == 0:
             continue
         t = truth[:n]
         yield Triggered(
-            charge=charge[:n],
-            arrival_time=time[:n],
+            charge=out[0][:n],
+            arrival_time=out[1][:n],
+            samples=out[2][:n],
             index=index[:n],
             particle=np.full(n, particle, np.int16),
             energy_gev=t[:, 0].copy(),
@@ -245,7 +165,7 @@ def _events(step: Callable[..., tuple[int, int]], total: int, particle: int, chu
             impact_m=t[:, 7:9].copy(),
             first_interaction_height_m=t[:, 10].copy(),
             xmax_g_cm2=t[:, 11].copy(),
-            true_size=size[:n],
+            true_size=out[3][:n],
         )
 
 
@@ -265,6 +185,7 @@ def simulate_gammas(
     conditions: Conditions,
     impact_max_m: float = 350.0,
     chunk: int = 2000,
+    cameras: Cameras | None = None,
 ) -> Iterator[Triggered]:
     """Simulate gamma showers from given directions; give those that trigger both telescopes.
 
@@ -283,6 +204,8 @@ def simulate_gammas(
         Radius of the disc, perpendicular to the shower, over which cores are spread.
     chunk
         At most so many events at a time.
+    cameras
+        Simulate the samples of these cameras, and no charges. The showers are the same either way.
 
     Yields
     ------
@@ -293,12 +216,12 @@ def simulate_gammas(
     energy = _column(energy_gev, n, radians=False)
     zd, az = _column(zd_deg, n), _column(az_deg, n)
     pzd, paz = _column(pointing_zd_deg, n), _column(pointing_az_deg, n)
-    setup, room = _setup(conditions), kernel.room()
+    setup, room = _setup(conditions, GAMMA, cameras), kernel.room()
 
-    def step(first: int, *arrays: NDArray) -> tuple[int, int]:
+    def step(first: int, *arrays: Any) -> tuple[int, int]:
         return kernel.gammas(seed, first, energy, zd, az, pzd, paz, impact_max_m, setup, room, *arrays)
 
-    yield from _events(step, n, GAMMA, chunk)
+    yield from _events(step, n, GAMMA, chunk, cameras is not None)
 
 
 def simulated_gammas(
@@ -334,6 +257,7 @@ def simulate_protons(
     conditions: Conditions,
     field: ProtonField | None = None,
     chunk: int = 2000,
+    cameras: Cameras | None = None,
 ) -> Iterator[Triggered]:
     """Simulate `n` cosmic-ray protons about the pointing, in order of time; give the triggered ones.
 
@@ -346,7 +270,7 @@ def simulate_protons(
     pointing_zd_deg, pointing_az_deg
         Pointing at nodes evenly spaced over the run, first at its start, last at its end; or one number.
         Azimuth must not jump by 360° between nodes.
-    conditions, chunk
+    conditions, chunk, cameras
         As for `simulate_gammas`.
     field
         Energies, cores and directions that are drawn.
@@ -367,16 +291,33 @@ def simulate_protons(
         math.radians(field.view_cone_deg),
         PROTON_INDEX,
     )
-    setup, room = _setup(conditions, PROTON), kernel.room()
+    setup, room = _setup(conditions, PROTON, cameras), kernel.room()
 
-    def step(first: int, *arrays: NDArray) -> tuple[int, int]:
+    def step(first: int, *arrays: Any) -> tuple[int, int]:
         return kernel.protons(seed, first, n, zd, az, limits, setup, room, *arrays)
 
-    yield from _events(step, n, PROTON, chunk)
+    yield from _events(step, n, PROTON, chunk, cameras is not None)
 
 
 def pedestal_events(seed: int, n: int, conditions: Conditions) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Make `n` events of noise alone: charge and arrival time, float32 [n, 2, 1039]."""
-    charge, time = np.empty((n, 2, 1039), np.float32), np.empty((n, 2, 1039), np.float32)
-    kernel.pedestals(seed, 0, _setup(conditions), charge, time)
-    return charge, time
+    out = _out(n, raw=False)
+    kernel.pedestals(seed, 0, _setup(conditions), kernel.room(), out)
+    return out[:2]
+
+
+def pedestal_samples(seed: int, first: int, n: int, conditions: Conditions, cameras: Cameras) -> NDArray[np.uint16]:
+    """Make `n` events of noise alone from number `first` on: words of the readout, uint16 [n, 2, 1039, 50]."""
+    out = _out(n, raw=True)
+    kernel.pedestals(seed, first, _setup(conditions, GAMMA, cameras), kernel.room(), out)
+    return out[2]
+
+
+def calibration_samples(seed: int, first: int, n: int, conditions: Conditions, cameras: Cameras) -> NDArray[np.uint16]:
+    """Make `n` events of calibration pulses from number `first` on: words of the readout, uint16 [n, 2, 1039, 50].
+
+    A pulse gives each pixel `openmars.sim.readout.CALIBRATION_PHE` photo-electrons in the mean.
+    """
+    words = _out(n, raw=True)[2]
+    kernel.calibrations(seed, first, _setup(conditions, GAMMA, cameras), kernel.room(), words)
+    return words

@@ -29,8 +29,9 @@ from openmars.sim.place import (
     flight,
     start_row,
 )
+from openmars.sim.readout import CALIBRATION_PHE, Readout, digitise, flash, light_up
 from openmars.sim.rng import seed_stream, uniform
-from openmars.sim.telescope import Pixels, empty_camera, expose, fill_frame
+from openmars.sim.telescope import SIGNAL_SLICE, Pixels, empty_camera, expose, fill_frame
 from openmars.sim.trigger import Trigger, fires
 
 CORES = 8
@@ -62,6 +63,7 @@ class Setup(NamedTuple):
     psf: float  # sigma of the core of the point-spread function, rad
     efficiency: float  # factor on the light
     expected: NDArray[np.float64]  # light of mean showers, see `openmars.sim.expect`
+    readout: Readout
 
 
 class Room(NamedTuple):
@@ -79,6 +81,7 @@ class Room(NamedTuple):
     pe_pixel: NDArray[np.int16]
     pe_time: NDArray[np.float64]
     pulses: NDArray[np.float64]
+    waves: NDArray[np.float32]  # samples and what comes before and after them; zero between events
 
 
 def room() -> Room:
@@ -96,12 +99,18 @@ def room() -> Room:
         pe_pixel=np.empty((2, 2 * MAX_PE), np.int16),
         pe_time=np.empty((2, 2 * MAX_PE)),
         pulses=np.empty((1039, 64)),
+        waves=np.zeros((1039, 82), np.float32),
     )
 
 
 @njit(cache=True)
-def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size):  # type: ignore[no-untyped-def]  # compiled
-    """Draw the photo-electrons; if both telescopes trigger fill the cameras. Says whether they did."""
+def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, out):  # type: ignore[no-untyped-def]  # compiled
+    """Draw the photo-electrons; if both telescopes trigger fill the cameras. Says whether they did.
+
+    `out`: charges, arrival times, words and sizes of the event, by telescope; either the first two or the words have
+    no room and stay empty.
+    """
+    charge, time, words, size = out
     number, each, middle = np.zeros(2, np.int64), np.ones(2), np.zeros(2)
     for order in range(2):
         # the fainter one first
@@ -121,9 +130,14 @@ def observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size
         if not fires(state, pe_pixel, pe_time, n, each[k], middle[k], setup.trigger, room.pulses):
             return False
     for k in range(2):
-        empty_camera(state, setup.pedestal, charge[k], time[k])
-        expose(state, room.pe_pixel[k], room.pe_time[k], number[k], each[k], middle[k], setup.noise, charge[k], time[k])
-        size[k] = number[k] * each[k]
+        pe_pixel, pe_time, n = room.pe_pixel[k], room.pe_time[k], number[k]
+        if words.size > 0:
+            light_up(state, setup.readout, k, pe_pixel, pe_time, n, each[k], middle[k], room.waves)
+            digitise(state, setup.readout, k, room.waves, words[k])
+        else:
+            empty_camera(state, setup.pedestal, charge[k], time[k])
+            expose(state, pe_pixel, pe_time, n, each[k], middle[k], setup.noise, charge[k], time[k])
+        size[k] = n * each[k]
     return True
 
 
@@ -136,7 +150,7 @@ def _note(row, energy, zd, az, pzd, paz, x, y, b0, b1, fraction, height, xmax): 
 
 
 @njit(cache=True)
-def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charge, time, size, truth, index):  # type: ignore[no-untyped-def]  # compiled
+def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, out, truth, index):  # type: ignore[no-untyped-def]  # compiled
     """Simulate gammas from number `first` until the arrays are full; gives events and the next number."""
     state = np.zeros(1, np.uint64)
     frame = np.empty((3, 3))
@@ -160,7 +174,8 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, charg
         n_seg, mu0, mu1, hit, xmax = add_gamma(state, setup, frame, row, 0.7, room, 0)
         if min(mu0, mu1) < setup.least:
             continue
-        if observe(state, setup, room, n_seg, 0, mu0, mu1, frame, charge[kept], time[kept], size[kept]):
+        event = out[0][kept], out[1][kept], out[2][kept], out[3][kept]
+        if observe(state, setup, room, n_seg, 0, mu0, mu1, frame, event):
             b0, b1 = distance(tels[0], dx, dy, dz), distance(tels[1], dx, dy, dz)
             height = lookup(setup.air.height, hit * -dz)
             _note(
@@ -210,7 +225,7 @@ def _cascade(state, setup, room, frame, cone, shower):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _on_core(state, setup, room, frame, shower, x, y, n_gamma, n_mu, charge, time, size, truth):  # type: ignore[no-untyped-def]  # compiled
+def _on_core(state, setup, room, frame, shower, x, y, n_gamma, n_mu, event, truth):  # type: ignore[no-untyped-def]  # compiled
     """Put a cascade's core at (x, y). Says whether both telescopes trigger; then writes the event."""
     arrange(room.tels, x, y)
     if n_gamma < 0 or not promising(setup, frame, room, n_gamma, n_mu):
@@ -224,7 +239,7 @@ def _on_core(state, setup, room, frame, shower, x, y, n_gamma, n_mu, charge, tim
         mu1 += track[10]
     if min(mu0, mu1) < setup.least:
         return False
-    if not observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, charge, time, size):
+    if not observe(state, setup, room, n_seg, n_mu, mu0, mu1, frame, event):
         return False
     b0 = distance(room.tels[0], shower[3], shower[4], shower[5])
     b1 = distance(room.tels[1], shower[3], shower[4], shower[5])
@@ -234,9 +249,7 @@ def _on_core(state, setup, room, frame, shower, x, y, n_gamma, n_mu, charge, tim
 
 
 @njit(cache=True)
-def protons(  # type: ignore[no-untyped-def]  # compiled
-    seed, first, total, nodes_zd, nodes_az, field, setup, room, charge, time, size, truth, index
-):
+def protons(seed, first, total, nodes_zd, nodes_az, field, setup, room, out, truth, index):  # type: ignore[no-untyped-def]  # compiled
     """Draw and simulate protons from number `first` until the arrays are full; as `gammas`.
 
     `field`: least and largest energy (GeV), largest impact (m), half angle of the cone (rad), spectral index.
@@ -274,21 +287,8 @@ def protons(  # type: ignore[no-untyped-def]  # compiled
                 if n_gamma < 0:
                     continue
                 x, y, _ = core_on_ground(state, shower[3], shower[4], shower[5], impact_max)
-                if _on_core(
-                    state,
-                    setup,
-                    room,
-                    frame,
-                    shower,
-                    x,
-                    y,
-                    n_gamma,
-                    n_mu,
-                    charge[kept],
-                    time[kept],
-                    size[kept],
-                    truth[kept],
-                ):
+                event = out[0][kept], out[1][kept], out[2][kept], out[3][kept]
+                if _on_core(state, setup, room, frame, shower, x, y, n_gamma, n_mu, event, truth[kept]):
                     truth[kept, 3], truth[kept, 4], truth[kept, 9] = pzd, paz, fraction
                     index[kept] = number
                     kept += 1
@@ -342,13 +342,28 @@ def _gammas_of(state, setup, frame, room, n_gamma):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def pedestals(seed, first, setup, charge, time):  # type: ignore[no-untyped-def]  # compiled
-    """Fill events with noise."""
+def pedestals(seed, first, setup, room, out):  # type: ignore[no-untyped-def]  # compiled
+    """Fill events with noise; `out` as in `gammas`."""
     state = np.zeros(1, np.uint64)
+    charge, time, words, _ = out
     for i in range(charge.shape[0]):
         seed_stream(state, seed, NOISE, first + i)
         for k in range(2):
-            empty_camera(state, setup.pedestal, charge[i, k], time[i, k])
+            if words[i].size > 0:
+                digitise(state, setup.readout, k, room.waves, words[i, k])
+            else:
+                empty_camera(state, setup.pedestal, charge[i, k], time[i, k])
+
+
+@njit(cache=True)
+def calibrations(seed, first, setup, room, words):  # type: ignore[no-untyped-def]  # compiled
+    """Fill the words of events with calibration pulses; their moments spread over a slice."""
+    state = np.zeros(1, np.uint64)
+    for i in range(words.shape[0]):
+        seed_stream(state, seed, NOISE, first + i)
+        for k in range(2):
+            flash(state, setup.readout, k, CALIBRATION_PHE, SIGNAL_SLICE - 0.5 + uniform(state), room.waves)
+            digitise(state, setup.readout, k, room.waves, words[i, k])
 
 
 @njit(cache=True)

@@ -51,8 +51,8 @@ class Trigger(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def trigger(kind: str, nsb_level: float) -> Trigger:
-    """Constants of the ``"standard"`` or the ``"sum"`` trigger under a night-sky background.
+def trigger(kind: str, nsb_level: float, hv: str = "nominal") -> Trigger:
+    """Constants of the ``"standard"`` or the ``"sum"`` trigger under a night-sky background and a high voltage.
 
     Raises
     ------
@@ -63,10 +63,10 @@ def trigger(kind: str, nsb_level: float) -> Trigger:
         raise ValueError(f"trigger: found {kind!r}, allowed are 'standard' and 'sum'")
     lattice = pixels()
     inside = lattice.radius <= TRIGGER_RADIUS_DEG
-    noise = NOISE_PE * noise_rms(nsb_level)
+    noise = NOISE_PE * noise_rms(nsb_level, hv)
     half = int(3 * PULSE_SIGMA_NS / BIN_NS)
     pulse = np.exp(-0.5 * (np.arange(-half, half + 1) * BIN_NS / PULSE_SIGMA_NS) ** 2)
-    level = (SUM_LEVEL_PE if kind == "sum" else LEVEL_PE) * noise_rms(nsb_level)
+    level = (SUM_LEVEL_PE if kind == "sum" else LEVEL_PE) * noise_rms(nsb_level, hv)
     return Trigger(kind == "sum", level, noise, inside, lattice.ring, _patches(inside), pulse)
 
 
