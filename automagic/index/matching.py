@@ -73,8 +73,8 @@ def choose_mc(run: Run, sets: list[McSet], geometry: str) -> tuple[McSet | None,
     """Choose the Monte Carlo for a run; where there is none, say why.
 
     The zenith range has to hold the middle of the run; trigger, class of night-sky background and period have to be
-    the same where both are known. Of several sets that fit, one of which more is known to fit is taken, with both
-    halves where there are halves, of the newest version.
+    the same where both are known. Of several sets that fit, one of which more is known to fit is taken; then the usual
+    one (standard trigger, dark), with both halves where there are halves, of the newest version.
 
     Parameters
     ----------
@@ -140,10 +140,15 @@ def _said(condition: _Condition, value: str) -> str:
     return value if condition.key == "data.nsb" and value.startswith("NSB") else f"{condition.word} {value}"
 
 
-def _worth(run: Run, mc: McSet) -> tuple[int, bool, list[tuple[int, str]], int, str]:
+def _worth(run: Run, mc: McSet) -> tuple[Any, ...]:
+    """Order sets that fit: known to fit, usual, whole, nearest in light, newest, at the latest level."""
     known = sum(each.of_mc(mc, run) is not None and each.of_mc(mc, run) == each.of_run(run) for each in _CONDITIONS)
+    usual = (mc.trigger in (None, "standard")) + (nsb_class(mc.nsb) in (None, "dark"))
     halves = {file.name.half for file in mc.files if isinstance(file.name, McName)}
-    return known, halves != {1} and halves != {2}, natural(mc.version), _LEVELS.index(mc.level), mc.name
+    nsb = nsb_of(run)
+    darker = 0.0 if nsb is None or mc.nsb is None else -abs(nsb - mc.nsb)
+    last = (mc.period or "", mc.trigger or "", mc.nsb or 0.0, mc.name)  # for one order of all
+    return known, usual, halves != {1} and halves != {2}, darker, natural(mc.version), _LEVELS.index(mc.level), last
 
 
 def natural(version: str | None) -> list[tuple[int, str]]:
