@@ -10,11 +10,14 @@ import tempfile
 from pathlib import Path
 
 PROGRAMS = {
+    "sorcerer": "openmars.calib.sorcerer",
+    "merpp": "openmars.merge.merpp",
     "star": "openmars.imaging.star",
     "superstar": "openmars.stereo.superstar",
     "selectmc": "openmars.stereo.selectmc",
     "coach": "openmars.models.coach",
     "melibea": "openmars.models.melibea",
+    "quate": "openmars.quality.quate",
     "magic_dl3": "openmars.dl3.program",
     "openmars-sim": "openmars.sim.program",
 }

@@ -143,6 +143,9 @@ class Program:
         Does the work; gives the exit code.
     default_card : str
         Name of its card in ``mrcfiles``; empty if it needs none.
+    positional : sequence of Option
+        Words without dashes that must be given, in this order, after or between the options; their values are in
+        `Context.options` as well.
     """
 
     name: str
@@ -150,6 +153,7 @@ class Program:
     options: Sequence[Option]
     main: Callable[[Context], int]
     default_card: str
+    positional: Sequence[Option] = ()
 
     def run(self, argv: Sequence[str]) -> int:
         """Run the program on a command line (without its name) and give the exit code."""
@@ -197,10 +201,13 @@ class Program:
             option.key: False if option.value is None else None for option in known.values()
         }
         resources: list[str] = []
+        places = [word for word in argv if self.positional and not word.startswith("-")]
         verbosity = INFO
         for word in argv:
             name, equals, value = word.partition("=")
             name = _ALIASES.get(name, name)
+            if word in places:
+                continue
             if re.fullmatch(r"-v\d", word):
                 verbosity = int(word[2:])
             elif name not in known:
@@ -217,6 +224,10 @@ class Program:
                 raise ProgramError(f"{word}: expected {name}={known[name].value}")
             else:
                 options[known[name].key] = value
+        if len(places) != len(self.positional) and not (options["help"] or options["version"]):
+            wanted = " ".join(option.name for option in self.positional)
+            raise ProgramError(f"expected {wanted}, found {' '.join(places) or 'none of them'}; see {self.name} --help")
+        options |= {option.key: place for option, place in zip(self.positional, places, strict=False)}
         return options, resources, verbosity
 
     def _unknown(self, word: str, known: list[str]) -> str:
@@ -228,8 +239,9 @@ class Program:
 
     def help(self) -> str:
         """Describe the program and its options."""
-        lines = [f"{self.name}: {self.summary}", "", f"usage: {self.name} [options]", ""]
-        for option in (*self.options, *COMMON_OPTIONS):
+        usage = " ".join([self.name, "[options]", *(option.name for option in self.positional)])
+        lines = [f"{self.name}: {self.summary}", "", f"usage: {usage}", ""]
+        for option in (*self.positional, *self.options, *COMMON_OPTIONS):
             name = option.name if option.value is None else f"{option.name}={option.value}"
             lines.append(f"  {name:<28} {option.help}")
         lines.append(f"  {'-v#':<28} how much to log: 0 errors, 1 warnings, 2 what is done, 3 details")

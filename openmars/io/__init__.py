@@ -20,6 +20,7 @@ from .trees import (
     open_root,
     read_tree,
     tree_names,
+    update_root,
     write_root,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "open_root",
     "read_tree",
     "tree_names",
+    "update_root",
     "write_root",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .repformat import HEAD, NAME, VERSION, Field, Kind, kinds, paired
+from .repformat import HEAD, NAME, VERSION, WHOLE_NIGHT, Field, Kind, kinds, paired
 from .rootwrite import Column
 
 _EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
@@ -161,17 +161,21 @@ def read_reports(path: str | Path) -> Reports:
 
 def _read_head(lines: list[str], out: Reports) -> int:
     """Read the head; gives the number of its lines."""
+    if not any(line.strip() for line in lines):
+        return 0
+    # the report of a whole night is of no run and no subrun
+    whole = lines[0].strip() == WHOLE_NIGHT
     found: dict[int, str] = {}
     for n, (what, pattern) in enumerate(HEAD):
+        if whole and n in (0, 3):
+            continue
         match = pattern.fullmatch(lines[n].strip()) if n < len(lines) else None
         if match is None:
-            if any(line.strip() for line in lines):
-                out.broken.append((n + 1, f"expected {what} in the head"))
-            continue
-        found[n] = match[1]
-    numbers = [int(found[n]) if n in found else None for n in (0, 2, 3)]
-    out.run, out.telescope, out.subrun = numbers
-    return max(found, default=-1) + 1
+            out.broken.append((n + 1, f"expected {what} in the head"))
+        else:
+            found[n] = match[1]
+    out.run, out.telescope, out.subrun = (int(found[n]) if n in found else None for n in (0, 2, 3))
+    return max(found, default=0 if whole else -1) + 1
 
 
 def _take(out: Reports, rows: dict[str, dict[int, dict[str, object]]], number: int, line: str) -> None:

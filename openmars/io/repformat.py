@@ -3,6 +3,7 @@
 Public, from the fork of MARS (``mreport``), are:
 
 - the head: ``[CC Run 5029747 Control File]``, ``Arehucas Version Number 130527-0``, ``Telescope M1``, ``Subrun 1``;
+  that of a whole night's report begins with ``[CC Report File]`` and has no subrun;
 - the begin of a line, ``DRIVE-REPORT M1 04 2013 10 05 04 00 00 000 04 2013 10 05 04 00 00 000 …``: subsystem,
   telescope, its state, date and time (UTC, milliseconds), then state and time of the subsystem's own clock,
   which nobody reads; ``CC`` and ``WEATHER`` have none of the latter;
@@ -49,6 +50,8 @@ HEAD = (
     ("Subrun N", re.compile(r"Subrun (\d+)")),
 )
 """The first four lines."""
+WHOLE_NIGHT = "[CC Report File]"
+"""First line of a report of a whole night, whose head has no subrun."""
 NAME = re.compile(r"[A-Z0-9_]+-REPORT")
 """What the line of any subsystem begins with."""
 

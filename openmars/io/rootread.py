@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import rootformat as rf
-from .rootwrite import Jagged
+from .rootwrite import UUID, UUID_AT, Jagged
 
 
 class NotPlain(Exception):
@@ -101,6 +101,13 @@ class RootReader:
         If the file is a ROOT file, but not one that this reader knows.
     ValueError
         If it is not a whole ROOT file.
+
+    Attributes
+    ----------
+    keys_at
+        Where the list of contents is.
+    raw_keys
+        Its entries, by name.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -122,6 +129,8 @@ class RootReader:
         (keys_at,) = struct.unpack_from(">i", self._data, begin + name_size + 2 + 8 + 16)
         if not 0 < keys_at < end:
             raise ValueError("it was never closed: it has no list of contents")
+        self.keys_at = keys_at
+        self.raw_keys: dict[str, bytes] = {}
         self._keys = self._listing(keys_at)
         self._trees: dict[str, dict[str, Branch]] = {}
 
@@ -140,6 +149,7 @@ class RootReader:
             cursor.place = start + key_length
             if name not in found or found[name][2] < cycle:
                 found[name] = class_name, seek, cycle
+                self.raw_keys[name] = bytes(self._data[start : cursor.place])
         return {name: (class_name, seek) for name, (class_name, seek, _) in found.items()}
 
     def _object(self, seek: int) -> tuple[memoryview, int]:
@@ -162,6 +172,12 @@ class RootReader:
             raise
         except Exception as error:  # cramjam's own kind of error
             raise ValueError(str(error)) from None
+
+    def records(self) -> memoryview:
+        """All bytes before the list of contents, of a file that `rootwrite` wrote; `NotPlain` for others."""
+        if self._data[UUID_AT : UUID_AT + len(UUID)] != UUID:
+            raise NotPlain("another program wrote it")
+        return self._data[: self.keys_at]
 
     def trees(self) -> list[str]:
         """Names of the trees in the file."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ MAX_FILE = 2_000_000_000
 BASKET_BYTES = 4_000_000
 """Uncompressed bytes after which a branch begins a new basket."""
 UUID = b"openmars" + bytes(8)
+UUID_AT = 47
 FILE_NAME = "openmars"  # the name inside the file is no part of the content
 
 
@@ -117,6 +118,19 @@ class RootWriter:
             self.discard()
             raise
 
+    def go_on(self, records: memoryview, keys: Iterable[bytes]) -> None:
+        """Begin with what another file of this writer holds; its trees stay as they are.
+
+        Parameters
+        ----------
+        records
+            All bytes before the file's list of contents.
+        keys
+            The entries of that list which are to be kept.
+        """
+        self._write(records[self._place :])
+        self._keys += keys
+
     def discard(self) -> None:
         """Give up: nothing is left on disk."""
         with contextlib.suppress(OSError):  # a full disk: what waits in memory cannot be written either
@@ -205,7 +219,7 @@ class RootWriter:
         branch.stored += len(head) + len(stored)
         self._write(head, stored)
 
-    def _write(self, *parts: bytes) -> None:
+    def _write(self, *parts: bytes | memoryview) -> None:
         self._file.writelines(parts)
         self._place += sum(map(len, parts))
         if self._place > MAX_FILE:

@@ -53,6 +53,48 @@ def write_root(
             out.extend(tree, columns)
 
 
+def update_root(
+    path: str | Path,
+    trees: Mapping[str, Mapping[str, Column]],
+    objects: Mapping[str, str] | None = None,
+    without: Iterable[str] = (),
+) -> None:
+    """Add trees and texts to a ROOT file of openmars; those of the same names are replaced, all others stay.
+
+    A new file is written beside it and takes its name when it is complete.
+
+    Parameters
+    ----------
+    path
+        The file.
+    trees, objects
+        As for `write_root`.
+    without
+        Names of what is taken out.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole file, or not one that openmars wrote.
+    """
+    try:
+        old = RootReader(path)
+        records = old.records()
+    except NotPlain as error:
+        raise InputError(f"{path}: trees can be added to files of openmars only: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, struct.error, IndexError) as error:
+        raise InputError(f"{path}: cannot be read: {error or 'it is damaged'}") from None
+    gone = {*trees, *(objects or {}), *without}
+    with RootWriter(path) as out:
+        out.go_on(records, [key for name, key in old.raw_keys.items() if name not in gone])
+        for name, text in (objects or {}).items():
+            out.text(name, text)
+        for tree, columns in trees.items():
+            out.extend(tree, columns)
+
+
 class RootInput:
     """One ROOT file to read from.
 
@@ -236,5 +278,6 @@ __all__ = [
     "open_root",
     "read_tree",
     "tree_names",
+    "update_root",
     "write_root",
 ]

@@ -1,0 +1,1 @@
+"""merpp: the reports of the central control merged into calibrated files."""

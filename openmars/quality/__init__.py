@@ -1,0 +1,1 @@
+"""quate: which runs, and which of their minutes, are good."""
