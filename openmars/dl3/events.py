@@ -41,6 +41,10 @@ _SIMULATED = ("MMcEvtBasic_1.fEnergy", "MMcEvtBasic_1.fTelescopeTheta", "MMcEvtB
               "MSrcPosCam_1.fX", "MSrcPosCam_1.fY")  # fmt: skip
 
 
+class NothingLeft(Exception):
+    """A run without an event or without effective time."""
+
+
 @dataclass
 class Reconstructed:
     """Reconstructed events, one entry each.
@@ -74,7 +78,8 @@ class Reconstructed:
 
 @dataclass
 class Observation(Reconstructed):
-    """Events of one run: also when, which, where on the sky (deg); `pointing` and `source` as (RA, Dec)."""
+    """Events of one run: also when (s), which, where on the sky (deg); `pointing` and `source` as (RA, Dec);
+    `excluded`, begin and end of times (s) that were left out."""
 
     time: np.ndarray
     event_id: np.ndarray
@@ -85,6 +90,7 @@ class Observation(Reconstructed):
     source: tuple[float, float]
     pointing: tuple[float, float]
     simulated: bool
+    excluded: np.ndarray
 
 
 @dataclass
@@ -114,12 +120,14 @@ def read_observation(path: Path) -> Observation:
     ------
     InputError
         When the file is not a data file of the level of melibea.
+    NothingLeft
+        When it has no events.
     """
     from openmars.io import read_tree
 
     events = read_tree(path, "Events", [*_RECONSTRUCTED, *_DATA])
     if not len(events["MTime_1.fMjd"]):
-        raise InputError(f"{path}: no events; leave this run out")
+        raise NothingLeft(f"{path}: no event is left")
     header = read_tree(
         path,
         "RunHeaders",
@@ -144,7 +152,19 @@ def read_observation(path: Path) -> Observation:
         ),
         pointing=(pointing_ra, float(np.mean(events["MPointingPos_1.fDec"]))),
         simulated=is_simulated(path),
+        excluded=_excluded(path),
     )
+
+
+def _excluded(path: Path) -> np.ndarray:
+    """Times that melibea was told to leave out, in the unit of the events' times."""
+    from openmars.io import open_root
+    from openmars.quality.slices import TREE, joined
+
+    if TREE not in open_root(path).trees():
+        return np.empty((0, 2))
+    slices = open_root(path).read(TREE, ["fStart", "fStop"])
+    return joined((np.stack([slices["fStart"], slices["fStop"]], axis=1) - MJD_REFERENCE) * 86400.0)
 
 
 def read_gammas(paths: Sequence[Path]) -> GammaRays:

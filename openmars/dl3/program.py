@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openmars.core import Context, InputError, Option, Program, ProgramError
+from openmars.core import WARNING, Context, InputError, Option, Program, ProgramError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from openmars.dl3.livetime import LiveTime
 
 KEY = "MagicDL3"
+EXIT_NOTHING_LEFT = 4
+"""A run of which no event or no effective time is left (our own; MARS's codes are not public)."""
 
 
 def main(ctx: Context) -> int:
-    """Make one DL3 file for each data file."""
-    from openmars.dl3.events import read_gammas
+    """Make one DL3 file for each data file of which something is left."""
+    from openmars.dl3.events import NothingLeft, read_gammas
 
     runs = ctx.inputs(ctx.value("ind"))
     for path in runs:
@@ -33,24 +35,32 @@ def main(ctx: Context) -> int:
     gammas = read_gammas(ctx.inputs(ctx.value("mc")))
     settings = read_settings(ctx, gammas)
     ctx.log(f"Monte Carlo: {len(gammas.energy)} events of {len(gammas.sim_energy)} showers")
+    code = 0
     for path, output in zip(runs, outputs, strict=True):
-        convert(ctx, path, output, gammas, settings)
-    return 0
+        try:
+            convert(ctx, path, output, gammas, settings)
+        except NothingLeft as why:
+            output.unlink(missing_ok=True)
+            ctx.log(f"{why}; no DL3 of this run", WARNING)
+            code = EXIT_NOTHING_LEFT
+    return code
 
 
 def convert(ctx: Context, path: Path, output: Path, gammas: GammaRays, settings: Settings) -> None:
     """Make the DL3 file of one run."""
     from openmars.core.program import openmars_version
     from openmars.dl3 import hdus, irf
-    from openmars.dl3.events import read_observation
+    from openmars.dl3.events import NothingLeft, read_observation
     from openmars.dl3.livetime import live_time, pointing_track
     from openmars.dl3.weights import pointing_weights
 
     number = ctx.env.get_float
     run = read_observation(path)
-    live = live_time(run.time, run.event_id, number(f"{KEY}.DeadTime", 26e-6), number(f"{KEY}.TimeGap", 5.0))
+    live = live_time(
+        run.time, run.event_id, number(f"{KEY}.DeadTime", 26e-6), number(f"{KEY}.TimeGap", 5.0), run.excluded
+    )
     if live.effective <= 0:
-        raise InputError(f"{path}: no effective time in {len(run.time)} events; leave this run out")
+        raise NothingLeft(f"{path}: no effective time in {len(run.time)} events")
     weights = pointing_weights(
         pointing_track(live, run.time, run.zenith, run.azimuth),
         gammas.sim_zenith,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from openmars.core import InputError
 from openmars.models import disp, features, tables
 from openmars.models.coach import KIND_DISP, KIND_ENERGY, KIND_HADRONNESS, mean_log_size
 from openmars.models.forest import Forest
@@ -172,42 +170,3 @@ def true_pointing(events: Columns) -> tuple[np.ndarray, np.ndarray]:
         events[f"MPointingPos_1.f{angle}"] - events.get(f"MPointingPos_1.fDev{angle}", 0.0) for angle in ("Zd", "Az")
     )
     return zenith, azimuth
-
-
-def read_time_slices(path: Path) -> np.ndarray:
-    """Read the time slices to leave out: a line each, first and last MJD (UTC), ``#`` for comments.
-
-    The form of the file that quate writes for MARS is not public; this one is our own.
-
-    Returns
-    -------
-    ndarray, shape (slices, 2)
-    """
-    slices = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
-        try:
-            start, stop = (float(word) for word in words)
-        except ValueError:
-            raise InputError(f"{path}:{number}: expected two MJDs, first and last, found {line!r}") from None
-        if stop < start:
-            raise InputError(f"{path}:{number}: ends at {stop}, before it starts at {start}")
-        slices.append((start, stop))
-    return np.asarray(slices, dtype=float).reshape(-1, 2)
-
-
-def outside(times: np.ndarray, slices: Iterable[Iterable[float]]) -> np.ndarray:
-    """Tell which times are in none of the slices.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> outside(np.array([1.0, 2.0, 3.0]), [(1.5, 2.5)])
-    array([ True, False,  True])
-    """
-    keep = np.ones(len(times), dtype=bool)
-    for start, stop in slices:
-        keep &= (times < start) | (times > stop)
-    return keep

@@ -83,7 +83,7 @@ def _models(ctx: Context) -> Models:
 
 
 def _time_slices(ctx: Context) -> np.ndarray | None:
-    from openmars.models.apply import read_time_slices
+    from openmars.quality.slices import read_time_slices
 
     return read_time_slices(Path(ctx.value("timeslices"))) if ctx.options["timeslices"] else None
 
@@ -98,8 +98,8 @@ def _convert(
 ) -> tuple[str, int, int]:
     from openmars.core.provenance import card_text
     from openmars.io import open_root, write_root
-    from openmars.io.times import to_mjd
-    from openmars.models.apply import outside, sky_direction
+    from openmars.models.apply import sky_direction
+    from openmars.quality.slices import TREE
 
     file = open_root(path)
     if file.level() != "superstar":
@@ -110,9 +110,9 @@ def _convert(
     trees = {tree: file.read(tree) for tree in file.trees()}
     events = trees["Events"]
     if slices is not None and not monte_carlo:
-        keep = outside(to_mjd("MTime_1", events), slices)
-        events = {name: values[keep] for name, values in events.items()}
-        ctx.log(f"{path.name}: {int((~keep).sum())} of {len(keep)} events are in excluded time slices")
+        events, excluded = _without(ctx, path, events, slices)
+        if len(excluded):
+            trees[TREE] = {"fStart": excluded[:, 0], "fStop": excluded[:, 1]}
     new = models.apply(events, **settings)
     if "MStereoParDisp.fDirectionX" in new:
         new |= sky_direction(events, new, monte_carlo)
@@ -122,6 +122,22 @@ def _convert(
     total, valid = len(events["MHillas_1.fSize"]), _valid(new)
     ctx.log(f"{path.name}: {total} events, {valid} reconstructed -> {output.name}")
     return output.name, total, valid
+
+
+def _without(
+    ctx: Context, path: Path, events: dict[str, np.ndarray], slices: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Leave out the events in the slices; gives also those slices that are of the time of the run."""
+    from openmars.io.times import to_mjd
+    from openmars.quality.slices import joined, outside
+
+    at = to_mjd("MTime_1", events)
+    keep = outside(at, slices)
+    ctx.log(f"{path.name}: {int((~keep).sum())} of {len(keep)} events are in excluded time slices")
+    if not len(at):
+        return events, slices[:0]
+    inside = (slices[:, 0] <= at.max()) & (slices[:, 1] >= at.min())
+    return {name: values[keep] for name, values in events.items()}, joined(slices[inside])
 
 
 def _version(trees: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

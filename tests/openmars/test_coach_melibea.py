@@ -120,6 +120,9 @@ def apply(folder: Path, pattern: str, *more: str, out: str = "q") -> int:
     return MELIBEA.run([*words, f"--ind={folder}/{pattern}", f"--out={folder / out}", *more])
 
 
+RUN = "20131004_05029747_Q_CrabNebula-W0.40+035.root"
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Toy files of gammas, off data and a run; models trained; models applied."""
@@ -271,13 +274,26 @@ def test_time_slices_are_left_out(folder: Path, capfd: pytest.CaptureFixture[str
     slices = folder / "excluded.times"
     slices.write_text(f"# two slices\n{56569 + 10 / 86400} {56569 + 20 / 86400}\n{56569 + 30 / 86400} 56569.00036\n")
     assert apply(folder, "2013*_S_*.root", f"--timeslices={slices}", out="cut") == 0
-    times = read_tree(folder / "cut" / "20131004_05029747_Q_CrabNebula-W0.40+035.root", "Events")
+    times = read_tree(folder / "cut" / RUN, "Events")
     seconds = times["MTime_1.fTime.fMilliSec"] / 1000
     assert not np.any((seconds > 10.01) & (seconds < 19.99))
     assert np.any((seconds > 20.01) & (seconds < 29.99))
+    kept = read_tree(folder / "cut" / RUN, "ExcludedTimes")
+    np.testing.assert_allclose(kept["fStart"], [56569 + 10 / 86400, 56569 + 30 / 86400], rtol=0, atol=1e-9)
     slices.write_text("yesterday\n")
     assert apply(folder, "2013*_S_*.root", f"--timeslices={slices}", out="cut") == 2
     assert "excluded.times:1: expected two MJDs" in capfd.readouterr().err
+
+
+def test_no_time_slices_change_nothing_and_all_leave_no_event(folder: Path) -> None:
+    slices = folder / "excluded.times"
+    slices.write_text("# nothing\n56500 56501 # another night\n")
+    assert apply(folder, "2013*_S_*.root", f"--timeslices={slices}", out="uncut") == 0
+    assert (folder / "uncut" / RUN).read_bytes() == (folder / "q" / RUN).read_bytes()
+    slices.write_text("56500 56600\n")
+    assert apply(folder, "2013*_S_*.root", f"--timeslices={slices}", out="nothing") == 0
+    assert not len(read_tree(folder / "nothing" / RUN, "Events", ["MEnergyEst.fEnergy"])["MEnergyEst.fEnergy"])
+    assert open_root(folder / "nothing" / RUN).level() == "melibea"
 
 
 def test_summary_file_has_the_name_that_mars_gives_it(folder: Path) -> None:

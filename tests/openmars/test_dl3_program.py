@@ -311,3 +311,51 @@ def test_training_half_is_refused(folder: Path, capfd: pytest.CaptureFixture[str
     (folder / "GA_za05to35_Q_w0_1.root").write_bytes((folder / "GA_za05to35_Q_w0_2.root").read_bytes())
     assert run_program(folder, "train", mc="GA*_w0_1.root") == 2
     assert "training half" in capfd.readouterr().err
+
+
+def test_cut_minutes_leave_the_live_time_and_the_good_time_as_well(folder: Path, tmp_path: Path) -> None:
+    """With a fifth of the run cut, also across its break, the rate of the source stays, and Gammapy sees the gaps."""
+    from astropy.io import fits
+    from gammapy.data import GTI
+
+    from openmars.io import read_tree
+
+    name = "20131004_05029747_Q_CrabNebula-W0.40+035.root"
+    trees = {tree: read_tree(folder / name, tree) for tree in ("Events", "RunHeaders")}
+    seconds = trees["Events"]["MTime_1.fTime.fMilliSec"] / 1000 - 14400
+    cuts = np.array([[60.0, 120.0], [290.0, 380.0]])
+    keep = np.all([(seconds < a) | (seconds > b) for a, b in cuts], axis=0)
+    trees["Events"] = {column: values[keep] for column, values in trees["Events"].items()}
+    mjd = 56569 + (14400 + cuts) / 86400
+    trees["ExcludedTimes"] = {"fStart": mjd[:, 0], "fStop": mjd[:, 1]}
+    write_root(tmp_path / name, trees)
+    mc = folder / "GA_za05to35_Q_w0_2.root"
+    assert PROGRAM.run([f"--ind={tmp_path}/20*.root", f"--mc={mc}", f"--out={tmp_path}"]) == 0
+    with fits.open(folder / "out" / REAL) as whole, fits.open(tmp_path / REAL) as cut:
+        headers = [dl3["EVENTS"].header for dl3 in (whole, cut)]
+        events = [len(dl3["EVENTS"].data) for dl3 in (whole, cut)]
+        good = [dl3["GTI"].data for dl3 in (whole, cut)]
+    assert headers[0]["ONTIME"] - headers[1]["ONTIME"] == pytest.approx(60 + 10 + 20, abs=0.1)
+    assert headers[1]["DEADC"] == pytest.approx(headers[0]["DEADC"], abs=1e-4)
+    starts = good[1]["START"] - good[0]["START"][0]
+    assert starts == pytest.approx([0, 120, 380], abs=0.1)
+    assert np.sum(good[1]["STOP"] - good[1]["START"]) == pytest.approx(headers[1]["ONTIME"])
+    rates = [n / header["LIVETIME"] for n, header in zip(events, headers, strict=True)]
+    assert rates[1] == pytest.approx(rates[0], abs=3 * np.sqrt(events[0] - events[1]) / headers[1]["LIVETIME"])
+    assert GTI.read(tmp_path / REAL).time_sum.to_value("s") == pytest.approx(headers[1]["ONTIME"])
+
+
+def test_a_run_of_which_nothing_is_left_is_told(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from openmars.io import read_tree
+
+    name = "20131004_05029747_Q_CrabNebula-W0.40+035.root"
+    trees = {tree: read_tree(folder / name, tree) for tree in ("Events", "RunHeaders")}
+    empty = trees | {"Events": {column: values[:0] for column, values in trees["Events"].items()}}
+    write_root(tmp_path / name.replace("747", "746"), empty)
+    write_root(tmp_path / name, trees)
+    words = [f"--ind={tmp_path}/20*.root", f"--mc={folder / 'GA_za05to35_Q_w0_2.root'}", f"--out={tmp_path}"]
+    assert PROGRAM.run(words) == 4
+    assert "05029746_Q_CrabNebula-W0.40+035.root: no event is left" in capfd.readouterr().out
+    assert [path.name for path in tmp_path.glob("*.fits")] == [REAL]
