@@ -52,8 +52,8 @@ def baselines(samples, events, pixels, slices, clip, bins, mean, sigma):
                     low = word
                 if word > high:
                     high = word
-        for word in range(low, high + 1):
-            bins[word] = 0
+        for value in range(low, high + 1):
+            bins[value] = 0
         for e in range(events):
             o = (e * pixels + p) * slices
             for k in range(slices):
@@ -66,11 +66,11 @@ def baselines(samples, events, pixels, slices, clip, bins, mean, sigma):
             first = np.int64(max(low, math.ceil(middle - reach)))
             last = np.int64(min(high, math.floor(middle + reach)))
             count, total, squares = 0.0, 0.0, 0.0
-            for word in range(first, last + 1):
-                d = word - middle
-                count += bins[word]
-                total += bins[word] * d
-                squares += bins[word] * d * d
+            for value in range(first, last + 1):
+                d = value - middle
+                count += bins[value]
+                total += bins[value] * d
+                squares += bins[value] * d * d
             if count == 0.0:
                 break
             shift = total / count

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from openmars.calib.constants import Constants
     from openmars.calib.extraction import Extractor
     from openmars.calib.ffactor import Rules
-    from openmars.calib.subrun import Interleaved, Subrun
+    from openmars.calib.interleaved import Interleaved
+    from openmars.calib.subrun import Subrun
     from openmars.io.raw import RawReader
 
 EXIT_TOO_FEW = 2
@@ -26,7 +27,7 @@ def main(ctx: Context) -> int:
     """Compute constants, or calibrate data."""
     from openmars.calib.extraction import Extractor
     from openmars.calib.ffactor import Rules
-    from openmars.calib.subrun import Interleaved
+    from openmars.calib.interleaved import Interleaved
 
     extractor, rules = Extractor.of(ctx.env), Rules.of(ctx.env)
     interleaved = Interleaved.of(ctx.env)

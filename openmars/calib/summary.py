@@ -3,7 +3,8 @@
 MARS keeps graphs there, among them ``IntPedEx``, from which the noise of moonlight is taken (MarsUtil). Here each is a
 tree of that name with the branches ``fTime`` (MJD), ``fMean`` and ``fRms`` (camera averages of the pedestal mean and of
 the pedestal rms of the good pixels, photo-electrons) and ``fNumEvents``: our writer of ROOT files knows trees and
-texts only. ``IntPedEx`` are ``FromExtractor``, ``IntPedRnd`` ``FromExtractorRndm``, ``IntPedFun`` ``Fundamental`` pedestals;
+texts only. ``IntPedEx`` are ``FromExtractor``, ``IntPedRnd`` ``FromExtractorRndm``, ``IntPedFun``
+``Fundamental`` pedestals;
 ``IntCal`` has ``fPhe`` (photo-electrons of a light pulse) and ``fConversion`` (mean, photo-electrons a word). The
 names other than ``IntPedEx`` are ours. ``Subruns`` has one entry for each file.
 """
