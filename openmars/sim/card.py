@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from openmars.core.env import Env
 from openmars.core.errors import ProgramError
 from openmars.sim.events import Conditions
+from openmars.sim.readout import Cameras
 from openmars.sky import wobble_pointing
 
-KINDS = ("observation", "off", "gamma")
+KINDS = ("observation", "off", "gamma", "pedestal", "calibration")
+OUTPUTS = ("calibrated", "raw")
+HIGH_VOLTAGES = ("nominal", "reduced")
 GEOMETRIES = ("w0", "wr", "wd")
 SPECTRA = ("power-law", "log-parabola")
 TRIGGERS = {"standard": "standard", "sumt": "sum"}
@@ -48,7 +51,10 @@ class SimCard:
     kind: str
     seed: int
     run: int
+    output: str
     conditions: Conditions
+    cloudiness: float
+    cameras: Cameras
     energy_min: float
     energy_max: float
     impact_max: float
@@ -62,6 +68,8 @@ class SimCard:
     duration: float
     subruns: int
     pedestal_rate: float
+    calibration_rate: float
+    events: int
     background_fraction: float
     truth: Truth
     # gamma Monte Carlo
@@ -71,6 +79,11 @@ class SimCard:
     showers: int
     slope: float
     view_cone: float
+
+    @property
+    def raw(self) -> bool:
+        """Whether samples of the readout are written; of pedestal and calibration runs they always are."""
+        return self.output == "raw" or self.kind in ("pedestal", "calibration")
 
     @property
     def pointing(self) -> tuple[float, float]:
@@ -155,7 +168,11 @@ def read_card(env: Env) -> SimCard:
         trigger=TRIGGERS[_choice(env, "Sim.Trigger", "standard", tuple(TRIGGERS))],
         psf_deg=_number(env, "Sim.PSF", 0.05, 0, 1),
         light_yield=_number(env, "Sim.LightYield", 1.0, 0.05, 10),
+        hv=_choice(env, "Sim.HV", "nominal", HIGH_VOLTAGES),
     )
+    kind, output = _choice(env, "Sim.Kind", "observation", KINDS), _choice(env, "Sim.Output", "calibrated", OUTPUTS)
+    if kind == "gamma" and output == "raw":
+        raise ProgramError("Sim.Output is raw, but gamma Monte Carlo (Sim.Kind) comes calibrated")
     energies = _range(env, "Sim.Energy", 0.03, 30.0, 1000)
     if energies[0] <= 0 or energies[0] == energies[1]:
         raise ProgramError(f"Sim.EnergyMin is {energies[0]:g}; it must be above 0 and below Sim.EnergyMax")
@@ -163,10 +180,17 @@ def read_card(env: Env) -> SimCard:
     if slope == -1:
         raise ProgramError("Sim.Slope is -1, which cannot be drawn; take -1.001")
     return SimCard(
-        kind=_choice(env, "Sim.Kind", "observation", KINDS),
+        kind=kind,
         seed=int(_number(env, "Sim.Seed", 1, 0, 2**31 - 1)),
         run=int(_number(env, "Sim.Run", 5029747, 1, 99_999_999)),
+        output=output,
         conditions=conditions,
+        cloudiness=_number(env, "Sim.Cloudiness", 15.0, 0, 100),
+        cameras=Cameras(
+            seed=int(_number(env, "Sim.CameraSeed", 1, 0, 2**31 - 1)),
+            gain_spread=_number(env, "Sim.GainSpread", 0.1, 0, 0.3),
+            bad_pixels=int(_number(env, "Sim.BadPixels", 8, 0, 500)),
+        ),
         energy_min=energies[0],
         energy_max=energies[1],
         impact_max=_number(env, "Sim.ImpactMax", 350.0, 1, 5000),
@@ -179,6 +203,8 @@ def read_card(env: Env) -> SimCard:
         duration=_number(env, "Sim.Duration", 900.0, 1, 7200),
         subruns=int(_number(env, "Sim.Subruns", 2, 1, 999)),
         pedestal_rate=_number(env, "Sim.PedestalRate", 1.0, 0.05, 100),
+        calibration_rate=_number(env, "Sim.CalibrationRate", 1.0, 0, 100),
+        events=int(_number(env, "Sim.Events", 500, 1, 1e6)),
         background_fraction=_number(env, "Sim.BackgroundFraction", 1.0, 0, 1),
         truth=_truth(env),
         geometry=_choice(env, "Sim.Geometry", "w0", GEOMETRIES),

@@ -299,10 +299,12 @@ def simulate_protons(
     yield from _events(step, n, PROTON, chunk, cameras is not None)
 
 
-def pedestal_events(seed: int, n: int, conditions: Conditions) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Make `n` events of noise alone: charge and arrival time, float32 [n, 2, 1039]."""
+def pedestal_events(
+    seed: int, n: int, conditions: Conditions, first: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Make `n` events of noise alone from number `first` on: charge and arrival time, float32 [n, 2, 1039]."""
     out = _out(n, raw=False)
-    kernel.pedestals(seed, 0, _setup(conditions), kernel.room(), out)
+    kernel.pedestals(seed, first, _setup(conditions), kernel.room(), out)
     return out[:2]
 
 
