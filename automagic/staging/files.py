@@ -33,7 +33,7 @@ class Files:
     """
 
     def __init__(self, scheme: str) -> None:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped]
 
         try:
             fsspec.get_filesystem_class(scheme)

@@ -77,7 +77,7 @@ def multistatus(folder: str, answer: Any) -> Listing:
     Permanent
         It cannot be understood.
     """
-    from webdav4.multistatus import parse_multistatus_response
+    from webdav4.multistatus import parse_multistatus_response  # type: ignore[import-untyped]
 
     text = answer.text
     if "<!DOCTYPE" in text or "<!ENTITY" in text:

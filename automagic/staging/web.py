@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,6 @@ from automagic.staging.remote import Listing, Stream
 from automagic.staging.trouble import OnTape, Permanent, StorageError, Temporary, classify
 from automagic.staging.urls import web
 
-CHUNK = 1 << 20
 LONGEST_PAGE = 64 << 20
 """A listing longer than so many bytes is none."""
 
@@ -71,6 +71,17 @@ class Web:
             self._expect_file(answer, url)
             return total(answer)
 
+    def post(self, url: str, body: Any, statuses: tuple[int, ...]) -> Any:
+        """Send JSON (or, without a body, ask for a page) and return the JSON that is answered."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        content = None if body is None else json.dumps(body)
+        with self._ask("GET" if body is None else "POST", url, headers, content) as answer:
+            self._expect(answer, statuses)
+            try:
+                return json.loads(self._whole(answer).content or b"null")
+            except ValueError:
+                raise Temporary("storage answers something else than JSON") from None
+
     @contextlib.contextmanager
     def read(self, url: str, start: int = 0, stamp: str | None = None) -> Iterator[Stream]:
         """Read a file from an offset on, if it still is the one with this stamp."""
@@ -98,7 +109,7 @@ class Web:
         return Stream(begin, total(answer), stamp_of(answer), checksums(answer.headers), self._chunks(answer))
 
     def _chunks(self, answer: Any) -> Iterator[bytes]:
-        pieces = answer.iter_raw(CHUNK)
+        pieces = answer.iter_raw()  # as they come: what is held back to fill a block is lost when the connection breaks
         while True:
             with _words():
                 piece = next(pieces, None)
@@ -132,7 +143,7 @@ class Web:
                 answer.close()
 
     def _open(self) -> Any:
-        from webdav4.http import Client
+        from webdav4.http import Client  # type: ignore[import-untyped]
 
         with self._lock:
             if self._client is None:
