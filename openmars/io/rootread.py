@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import rootformat as rf
-from .rootwrite import UUID, UUID_AT, Jagged
+from .rootwrite import FILE_NAME, Jagged
 
 
 class NotPlain(Exception):
@@ -175,7 +175,9 @@ class RootReader:
 
     def records(self) -> memoryview:
         """All bytes before the list of contents, of a file that `rootwrite` wrote; `NotPlain` for others."""
-        if self._data[UUID_AT : UUID_AT + len(UUID)] != UUID:
+        cursor = _Cursor(self._data, rf.BEGIN)
+        cursor.take(rf.KEY_HEADER)
+        if (cursor.text(), cursor.text()) != ("TFile", FILE_NAME):
             raise NotPlain("another program wrote it")
         return self._data[: self.keys_at]
 

@@ -26,8 +26,8 @@ MAX_FILE = 2_000_000_000
 BASKET_BYTES = 4_000_000
 """Uncompressed bytes after which a branch begins a new basket."""
 UUID = b"openmars" + bytes(8)
-UUID_AT = 47
-FILE_NAME = "openmars"  # the name inside the file is no part of the content
+FILE_NAME = "openmars"
+"""The name inside the file, whatever it is called: it tells the files of this writer."""
 
 
 @dataclass(frozen=True)

@@ -212,3 +212,15 @@ def test_every_key_of_the_default_card_is_read(pair, capsys):
     assert PROGRAM.run(["-u", *map(str, pair)]) == 0
     shown = capsys.readouterr()
     assert "untouched" not in shown.out + shown.err
+
+
+def test_a_file_with_canonical_bytes_is_merged_all_the_same(pair):
+    """A job replaces the file's identifier and all dates in it by fixed ones, before and after."""
+    from automagic.rootfile.canonical import canonicalise
+
+    assert canonicalise(pair[1]) > 0
+    assert run(*pair) == 0
+    first = read_tree(pair[1], "Drive")
+    assert canonicalise(pair[1]) > 0
+    assert run("-f", *pair) == 0
+    same(read_tree(pair[1], "Drive"), first)
