@@ -116,7 +116,7 @@ def _zenith(judge: Judge, run: Run) -> str | None:
     low, high = judge.limits.zenith
     if run.middle is None or low <= run.middle <= high:
         return None
-    return f"its zenith distance {run.middle:.1f}° is outside {judge.limit('zenith', f'{low:g}–{high:g}°')}"
+    return f"its zenith {run.middle:.1f}° is outside {judge.limit('zenith', f'{low:g}–{high:g}°')}"
 
 
 def _azimuth(judge: Judge, run: Run) -> str | None:
@@ -132,7 +132,7 @@ def _nsb(judge: Judge, run: Run) -> str | None:
     nsb = nsb_of(run)
     if nsb is None or low <= nsb <= high:
         return None
-    return f"its NSB of {nsb:.3g} dark nights' is outside {judge.limit('nsb', f'{low:g}–{high:g}')}"
+    return f"its NSB {nsb:.3g} is outside {judge.limit('nsb', f'{low:g}–{high:g}')}"
 
 
 def _transmission(judge: Judge, run: Run) -> str | None:

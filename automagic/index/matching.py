@@ -271,8 +271,6 @@ def match(runs: Sequence[Run], sets: list[McSet], off_runs: list[Run], geometry:
             under = conditions(run)
         group = groups.setdefault((under, None if mc is None else mc.name), Match(under, [], mc, problem=problem))
         group.runs.append(run)
-        if mc is not None:
-            group.remarks.extend(mc_remarks(run, mc))
     return [_with_off(group, off_runs, users) for group in groups.values()]
 
 
@@ -280,13 +278,16 @@ def _with_off(group: Match, off_runs: list[Run], users: dict[str, list[Run]]) ->
     mc = group.mc
     if mc is None:
         return group
+    edge = [each for run in group.runs for each in mc_remarks(run, mc)]
+    if len(edge) > 3:
+        edge = [f"{len(edge):,} runs go beyond the zenith range of {mc.name}; it was chosen by their middle"]
     silent = [each.word for each in _CONDITIONS if each.of_mc(mc, group.runs[0]) is None]
     unknown = [f"{listed(silent)} of {mc.name} not known, taken as fitting"] if silent else []
     if group.conditions.hv == "reduced":
         unknown.append(f"whether {mc.name} is for reduced HV is not known")
     if mc.level == "melibea":  # its models are there already
-        return replace(group, remarks=[*group.remarks, *unknown])
+        return replace(group, remarks=[*edge, *unknown])
     off, said = choose_off(mc, off_runs, users[mc.name])
     if not off:
-        return replace(group, problem=said[0], remarks=[*group.remarks, *unknown])
-    return replace(group, off=off, remarks=[*group.remarks, *unknown, *said])
+        return replace(group, problem=said[0], remarks=[*edge, *unknown])
+    return replace(group, off=off, remarks=[*edge, *unknown, *said])

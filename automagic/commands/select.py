@@ -1,0 +1,144 @@
+"""``automagic select``: which runs an analysis takes and leaves out, and what Monte Carlo belongs to them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from automagic.cli import user_errors
+
+if TYPE_CHECKING:
+    from automagic.analysis import Analysis
+    from automagic.index.matching import Match
+    from automagic.index.selection import Selection
+
+FIGURES = (".png", ".pdf", ".svg")
+
+
+@click.command()
+@click.argument("analysis")
+@click.option("--all", "every", is_flag=True, help="List each run and each remark, however many there are.")
+@click.option("--csv", "form", flag_value="csv", help="Comma-separated values, a line for each run.")
+@click.option("--json", "form", flag_value="json", help="A JSON object with runs, groups, hours and remarks.")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="A figure: .png, .pdf, .svg."
+)
+@user_errors
+def select(analysis: str, every: bool, form: str | None, plot: Path | None) -> None:
+    """Tell which runs ANALYSIS takes, and the one reason why it leaves out each of the others.
+
+    Nothing has to have run. Hours are added up by night, period and conditions; each group of runs under the same
+    conditions is shown with its Monte Carlo and off runs, or with what is missing.
+    """
+    from automagic.analysis import load
+    from automagic.errors import UserError
+    from automagic.index import find_runs
+    from automagic.index.selection import judge
+    from automagic.index.selection import select as choose
+    from automagic.runner.find import find_analysis
+
+    if plot is not None and plot.suffix.lower() not in FIGURES:
+        raise UserError(f"--plot {plot}: the name must end in {', '.join(FIGURES)}")
+    asked = load(find_analysis(analysis))
+    found = find_runs(asked, "observation")
+    problem: UserError | None = None
+    try:
+        selection = choose(asked, found)
+    except UserError as error:
+        problem, selection = error, judge(asked, found)
+    rows = selection.rows()
+    if problem is not None and not rows:
+        raise problem
+    groups = _groups(asked, selection)
+    if form == "csv":
+        _csv(rows)
+    elif form == "json":
+        _json(asked, selection, groups)
+    else:
+        _show(asked, selection, groups, every)
+    if plot is not None:
+        from automagic.report.selection_plot import plot as draw
+
+        draw(asked, rows, plot)
+    if problem is not None:
+        raise problem
+
+
+def _groups(asked: Analysis, selection: Selection) -> list[Match]:
+    """Match Monte Carlo and off runs, where the analysis needs any."""
+    from automagic.index import find_mc, find_runs
+    from automagic.index.matching import match
+    from automagic.index.selection import select_off
+
+    if asked.data.level == "dl3" or not selection.runs:
+        return []
+    off = select_off(asked, find_runs(asked, "off")).runs
+    return match(selection.runs, find_mc(asked), off, asked.reconstruction.geometry)
+
+
+def _notes(selection: Selection) -> list[str]:
+    """Return what the table of runs does not say by itself."""
+    sources = {run.source for run, reason in selection.left_out if reason.key == "source"}
+    runs = sum(reason.key == "source" for _, reason in selection.left_out)
+    notes = [note for note in selection.notes if " not known, so " in note]
+    if runs:
+        several = f"{len(sources):,} other sources" if len(sources) > 3 else ", ".join(sorted(sources))
+        notes.append(f"{runs:,} run{'' if runs == 1 else 's'} of {several} not shown")
+    return notes
+
+
+def _show(asked: Analysis, selection: Selection, groups: list[Match], every: bool) -> None:
+    from rich.console import Console
+
+    from automagic.report.selection_table import show
+
+    # a pipe gets lines as long as the rows are
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    name = asked.name if not asked.site.simulate else f"{asked.name} (simulated)"
+    show(console, name, asked.source.name, selection.rows(), groups, _notes(selection), every=every)
+
+
+def _csv(rows: list[dict[str, Any]]) -> None:
+    import csv
+
+    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _json(asked: Analysis, selection: Selection, groups: list[Match]) -> None:
+    import json
+
+    from automagic.report.selection import by_conditions, by_period, by_time, total
+
+    rows = selection.rows()
+
+    def added(parts: Any) -> list[dict[str, Any]]:
+        keys = ("name", "taken", "left_out", "hours_taken", "hours_left_out")
+        return [{key: getattr(part, key) for key in keys} for part in parts]
+
+    document = {
+        "analysis": asked.name,
+        "source": asked.source.name,
+        "total": added([total(rows)])[0],
+        "nights": added(by_time(rows, len(rows))[1]),
+        "periods": added(by_period(rows)),
+        "conditions": added(by_conditions(rows)),
+        "groups": [
+            {
+                "conditions": str(group.conditions),
+                "runs": [run.run for run in group.runs],
+                "monte_carlo": None if group.mc is None else group.mc.name,
+                "off": [run.run for run in group.off],
+                "problem": group.problem,
+                "remarks": group.remarks,
+            }
+            for group in groups
+        ],
+        "notes": selection.notes,
+        "runs": rows,
+    }
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1))
