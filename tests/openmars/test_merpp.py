@@ -224,3 +224,23 @@ def test_a_file_with_canonical_bytes_is_merged_all_the_same(pair):
     assert canonicalise(pair[1]) > 0
     assert run("-f", *pair) == 0
     same(read_tree(pair[1], "Drive"), first)
+
+
+def test_reports_of_raw_files_tell_what_calibrated_files_hold(tmp_path):
+    """The simulator's own report of a raw file, in haze, clouds and moonlight, against its calibrated file."""
+    from openmars.io.repfile import read_reports
+
+    sky = {"Duration": 20, "Subruns": 1, "NSB": 1.5, "HV": "reduced", "Cloudiness": 33.3, "Transmission": 0.87}
+    for output in ("calibrated", "raw"):
+        card = tmp_path / f"{output}.rc"
+        card.write_text("".join(f"Sim.{key}: {value}\n" for key, value in (CARD | sky | {"Output": output}).items()))
+        assert SIM.run([f"--config={card}", f"--out={tmp_path / output}", "--null"]) == 0
+    for telescope in (1, 2):
+        whole = open_root(next((tmp_path / "calibrated").glob(f"*_M{telescope}_*.root")))
+        found = read_reports(next((tmp_path / "raw").glob(f"*_M{telescope}_*_D_*.rep")))
+        assert (found.telescope, found.run, found.subrun, found.broken) == (telescope, 5029747, 1, [])
+        assert found.trees.keys() == REPORT_TREES
+        for name, tree in found.trees.items():
+            same(tree, whole.read(name))
+        assert set(found.trees["Camera"]["MCameraHV.fFileName"]) == {"reduced"}
+        assert found.trees["Pyrometer"]["MReportPyrometer.fCloudiness"] == pytest.approx(33.3)
