@@ -1,6 +1,7 @@
 """Which runs and Monte Carlo there are, and which of them an analysis takes.
 
-For now an index is made anew each time, from names in storage or from the plan of a simulated site.
+Storage is walked once and then only where it changed; what names, folders and files tell is kept as Parquet tables
+(`automagic.index.store`). Runs of a simulated site are known from its plan.
 """
 
 from automagic.index.find import find_mc, find_runs

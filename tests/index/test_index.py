@@ -58,7 +58,7 @@ def stored(tmp_path, make):
             path = tmp_path / "data" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        return make(data, "[storage]\ncalibrated = ['data']\nmc = ['data']\noff = ['data']\n")
+        return make(data, "[storage]\nroots = ['data']\nmc = ['data']\noff = ['data']\n")
 
     return maker
 
@@ -76,6 +76,43 @@ def test_simulated_runs_have_names_and_places(make):
     assert second.night == "2013-10-06"
     low, high = first.zenith
     assert 22 < low < high < 27
+
+
+def test_simulated_raw_runs_have_reports_and_calibration_runs(make):
+    site = (
+        SIMULATED
+        + """
+[[simulate.calibration]]
+pedestal = 5029740
+calibration = 5029741
+start = 2013-10-05T03:50:00Z
+[[simulate.calibration]]
+pedestal = 5029750
+calibration = 5029751
+start = 2013-10-05T04:30:00Z
+"""
+    )
+    first, second = find_runs(make("from = 'raw'", site=site), "observation")
+    assert [str(file.name) for file in first.files + first.reports] == [
+        "20131005_M1_05029747.001_D_CrabNebula-W0.40+035.root",
+        "20131005_M2_05029747.001_D_CrabNebula-W0.40+035.root",
+        "20131005_M1_05029747.001_D_CrabNebula-W0.40+035.rep",
+        "20131005_M2_05029747.001_D_CrabNebula-W0.40+035.rep",
+    ]
+    assert [(str(file.name), file.task) for file in first.pedestal + first.calibration] == [
+        (f"20131005_M{t}_0502974{n}.001_{tag}_CrabNebula-W0.40+035.root", f"sim:0502974{n}")
+        for n, tag in ((0, "P"), (1, "C"))
+        for t in (1, 2)
+    ]
+    assert second.pedestal == second.calibration == ()
+
+
+def test_a_simulated_run_has_its_conditions(make):
+    site = SIMULATED.replace("minutes = 12\n", "minutes = 12\nnsb = 3.0\nhv = 'reduced'\ntransmission = 0.7\n", 1)
+    first, second = find_runs(make(site=site), "observation")
+    assert (first.nsb, first.hv, first.transmission, first.trigger) == (3.0, "reduced", 0.7, "standard")
+    assert first.dc_na == pytest.approx(3 * 1100 / 1.7, abs=0.1)
+    assert (second.nsb, second.hv, second.dc_na) == (1.0, "nominal", 1100.0)
 
 
 def test_an_evening_belongs_to_the_next_morning(make):
@@ -103,7 +140,7 @@ def test_dates_zenith_and_numbers_choose(make):
 def test_an_empty_selection_tells_why(make, tmp_path):
     with pytest.raises(UserError, match=r"no run of CrabNebula remains of 2:\n  run 05029747 left out: its zen"):
         chosen(make("zenith = [60, 70]"))
-    with pytest.raises(UserError, match=r"storage\.calibrated and simulate\.runs are empty"):
+    with pytest.raises(UserError, match=r"storage\.roots and simulate\.runs are empty"):
         chosen(make(site=""))
 
 
@@ -139,14 +176,14 @@ def test_missing_subruns_are_told(stored):
     assert "zenith distance is not known" in notes
 
 
-def test_files_that_do_not_belong_together_are_refused(stored):
-    with pytest.raises(UserError, match="run 05095172: its files do not belong together"):
-        chosen(
-            stored(
-                "20210314_M1_05095172.001_Y_CrabNebula-W0.40+035.root",
-                "20210314_M2_05095172.001_Y_CrabNebula-W0.40+215.root",
-            )
-        )
+def test_files_that_do_not_belong_together_are_told_and_most_of_them_count(stored):
+    analysis = stored(
+        *[f"20210314_M{t}_05095172.001_Y_CrabNebula-W0.40+035.root" for t in (1, 2)],
+        "20210314_M2_05095172.002_Y_CrabNebula-W0.40+215.root",
+    )
+    (run,) = find_runs(analysis, "observation")
+    assert (run.wobble, len(run.files)) == ("W0.40+035", 2)
+    assert any("2 are of CrabNebula-W0.40+035 in the night 2021-03-14, 1 is of" in text for text in run.problems)
 
 
 def test_other_files_in_storage_do_not_matter(stored):
@@ -155,8 +192,8 @@ def test_other_files_in_storage_do_not_matter(stored):
 
 
 def test_a_storage_folder_that_is_not_there_is_told(make):
-    with pytest.raises(UserError, match=r"storage\.calibrated: there is no folder .*nowhere"):
-        find_runs(make(site="[storage]\ncalibrated = ['nowhere']\n"), "observation")
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
+        find_runs(make(site="[storage]\nroots = ['nowhere']\n"), "observation")
 
 
 def test_mc_is_taken_at_its_latest_level(stored):

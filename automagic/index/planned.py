@@ -1,0 +1,142 @@
+"""Runs and Monte Carlo that a simulated site will have: known from its plan."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+from automagic.analysis import Analysis
+from automagic.analysis.site import Simulate, SimulatedOff, SimulatedRun
+from automagic.errors import UserError
+from automagic.index.inside import DARK_DC_NA, REDUCED_GAIN, azimuth_middle
+from automagic.index.periods import period
+from automagic.index.runs import DataFile, McSet, Run
+from automagic.index.zenith import horizontal
+from automagic.naming import DataName, McName
+
+MC_GROUP = 8
+"""The number between zenith range and run in the names of Monte Carlo, as in all public ones."""
+
+
+def planned_runs(analysis: Analysis, kind: str) -> list[Run]:
+    """Return the runs of a kind that the analysis's site simulates."""
+    simulate = analysis.site.simulate
+    if simulate is None:
+        return []
+    if kind == "off":
+        return [planned_run(each, analysis, kind) for each in simulate.off]
+    if analysis.data.level not in ("raw", "calibrated"):
+        return []
+    return [planned_run(each, analysis, kind) for each in simulate.runs]
+
+
+def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str) -> Run:
+    """Return a run of a simulated site as it will be found. Raw files are simulated of the source only."""
+    end = plan.start + timedelta(minutes=plan.minutes)
+    # the night is named after the morning: noon to noon
+    night = (plan.start + timedelta(hours=12)).strftime("%Y%m%d")
+    source, ra, dec = analysis.source.name, analysis.source.ra, analysis.source.dec
+    if isinstance(plan, SimulatedOff):
+        source, ra, dec = plan.name, plan.ra, plan.dec
+    places = [horizontal(ra, dec, plan.start + (end - plan.start) * part / 4) for part in range(5)]
+    if max(zenith for zenith, _ in places) > 80:
+        key = "simulate.off" if kind == "off" else "simulate.runs"
+        raise UserError(
+            f"{key}: run {plan.run:08d} at {plan.start:%Y-%m-%d %H:%M} UTC looks at {source} "
+            f"at a zenith distance of {max(places)[0]:.0f}°",
+            hint="Choose a time at which it stays below 80°.",
+        )
+    level = "raw" if kind == "observation" and analysis.data.level == "raw" else "calibrated"
+    names = [
+        DataName(night, plan.run, level, source, plan.wobble, telescope, subrun)
+        for telescope in (1, 2)
+        for subrun in range(1, plan.subruns + 1)
+    ]
+    zeniths = [zenith for zenith, _ in places]
+    iso = f"{night[:4]}-{night[4:6]}-{night[6:]}"
+    task = f"sim:{plan.run:08d}"
+    pedestal, calibration = _calibration(plan, analysis, night) if level == "raw" else ((), ())
+    simulate = analysis.site.simulate
+    known = None if simulate is None else simulate.conditions(plan)
+    return Run(
+        run=plan.run,
+        night=iso,
+        period=period(iso),
+        source=source,
+        wobble=plan.wobble,
+        level=level,
+        files=tuple(DataFile(name, task=task) for name in names),
+        reports=tuple(DataFile(name.at("report"), task=task) for name in names) if level == "raw" else (),
+        pedestal=pedestal,
+        calibration=calibration,
+        zenith=(round(min(zeniths), 1), round(max(zeniths), 1)),
+        azimuth=round(azimuth_middle([azimuth for _, azimuth in places]) or 0.0, 1),
+        start=plan.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        minutes=plan.minutes,
+        kind=kind,
+        ra=ra,
+        dec=dec,
+        nsb=None if known is None else known.nsb,
+        dc_na=None if known is None else _current(known.nsb, known.hv),
+        hv=None if known is None else known.hv,
+        trigger=None if known is None else known.trigger,
+        transmission=None if known is None else known.transmission,
+        cloudiness=None if known is None else known.cloudiness,
+    )
+
+
+def _current(nsb: float | None, hv: str | None) -> float | None:
+    return None if nsb is None else round(DARK_DC_NA * nsb / (REDUCED_GAIN if hv == "reduced" else 1.0), 1)
+
+
+def _calibration(
+    plan: SimulatedRun | SimulatedOff, analysis: Analysis, night: str
+) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
+    """Return the pedestal and calibration files of a run; the simulation names them after the source's first run."""
+    simulate = analysis.site.simulate
+    pair = None if simulate is None else simulate.calibration_of(plan)
+    if simulate is None or pair is None:
+        return (), ()
+
+    def files(run: int, level: str) -> tuple[DataFile, ...]:
+        wobble = simulate.runs[0].wobble
+        names = (DataName(night, run, level, analysis.source.name, wobble, telescope, 1) for telescope in (1, 2))
+        return tuple(DataFile(name, task=f"sim:{run:08d}") for name in names)
+
+    return files(pair.pedestal, "pedestal"), files(pair.calibration, "calibration")
+
+
+def planned_sets(simulate: Simulate | None) -> list[McSet]:
+    """Return the Monte Carlo that a simulated site makes, by set."""
+    if simulate is None:
+        return []
+    files: dict[str, list[DataFile]] = {}
+    for name in planned_mc(simulate):
+        task = f"sim:{name.set}_{name.group}_{name.run}"
+        files.setdefault(name.set, []).append(DataFile(name, task=task))
+    sets = []
+    for key, members in files.items():
+        members.sort(key=lambda file: str(file.name))
+        first = members[0].name
+        assert isinstance(first, McName)  # planned_mc makes nothing else
+        sets.append(
+            McSet(
+                key,
+                first.zenith,
+                first.geometry,
+                first.level,
+                tuple(members),
+                nsb=simulate.nsb,
+                trigger=simulate.trigger,
+            )
+        )
+    return sets
+
+
+def planned_mc(simulate: Simulate) -> list[McName]:
+    """Return the names of the Monte Carlo files that a simulated site makes, of both telescopes."""
+    return [
+        McName(each.zenith, "calibrated", each.geometry, MC_GROUP, each.first_run + number, None, telescope)
+        for each in simulate.mc
+        for number in range(each.files)
+        for telescope in (1, 2)
+    ]
