@@ -20,6 +20,10 @@ _NOON_NS = 13 * _DAY_NS // 24
 _ANGLE_STEPS = 10**8
 
 
+_Rows = dict[str, dict[int, tuple[int, dict[str, object]]]]
+"""By tree and time (ns of MJD), the number of the line and its values."""
+
+
 class _Broken(Exception):
     """A line that cannot be understood."""
 
@@ -148,13 +152,14 @@ def read_reports(path: str | Path) -> Reports:
         If the file cannot be read.
     """
     lines = Path(path).read_bytes().decode("ascii", errors="replace").split("\n")
-    out, rows = Reports(), dict[str, dict[int, dict[str, object]]]()
+    out, rows = Reports(), _Rows()
     last = lines.pop()
     start = _read_head(lines, out)
     for number, line in enumerate(lines[start:], start + 1):
         _take(out, rows, number, line)
     if last.strip():
         out.broken.append((len(lines) + 1, "the file ends within a line"))
+    _leave_out_far_times(out, rows)
     out.trees = {kind.tree: _tree(kind, rows[kind.tree]) for kind in kinds().values() if rows.get(kind.tree)}
     return out
 
@@ -178,7 +183,17 @@ def _read_head(lines: list[str], out: Reports) -> int:
     return max(found, default=0 if whole else -1) + 1
 
 
-def _take(out: Reports, rows: dict[str, dict[int, dict[str, object]]], number: int, line: str) -> None:
+def _leave_out_far_times(out: Reports, rows: _Rows) -> None:
+    """A report is of one night: what is a day off the others has a damaged time."""
+    times = [at for known in rows.values() for at in known]
+    middle = sorted(times)[len(times) // 2] if times else 0
+    for known in rows.values():
+        for at in [at for at in known if abs(at - middle) > _DAY_NS]:
+            out.broken.append((known.pop(at)[0], "its time is more than a day off that of the others"))
+    out.broken.sort()
+
+
+def _take(out: Reports, rows: _Rows, number: int, line: str) -> None:
     words = line.split()
     if not words:
         return
@@ -196,7 +211,7 @@ def _take(out: Reports, rows: dict[str, dict[int, dict[str, object]]], number: i
         return
     known = rows.setdefault(kind.tree, {})
     out.repeated += at in known
-    known.setdefault(at, row)
+    known.setdefault(at, (number, row))
 
 
 def _read_line(kind: Kind, words: list[str], telescope: int | None) -> tuple[int, dict[str, object]]:
@@ -227,6 +242,8 @@ def _read_time(words: list[str]) -> int:
     if not 0 <= nanoseconds <= 10**9:
         raise _Broken("no date and time")
     since = moment - _EPOCH
+    if since.days < 1:
+        raise _Broken("no date and time")
     # the public fork has seen 1000 and takes it for the last millisecond
     return since.days * _DAY_NS + since.seconds * 10**9 + min(nanoseconds, 999_999_999)
 
@@ -277,16 +294,16 @@ def _fit(name: str, word: str, kind: Kind) -> float:
 
 def _angle(words: list[str]) -> float:
     sign, (degrees, minutes, seconds) = words[0], (_number(word) for word in words[1:])
-    if sign not in "+-" or min(degrees, minutes, seconds) < 0 or max(minutes, seconds) > 60:
+    if sign not in ("+", "-") or min(degrees, minutes, seconds) < 0 or max(minutes, seconds) > 60:
         raise _Broken(f"{' '.join(words)!r} is no angle")
     value = (degrees * 3600 + minutes * 60 + seconds) / 3600
     return -value if sign == "-" else value
 
 
-def _tree(kind: Kind, rows: dict[int, dict[str, object]]) -> dict[str, Column]:
+def _tree(kind: Kind, rows: dict[int, tuple[int, dict[str, object]]]) -> dict[str, Column]:
     """Columns of the reports of a subsystem, in order of time."""
     times = np.array(sorted(rows), np.int64)
-    ordered = [rows[int(at)] for at in times]
+    ordered = [rows[int(at)][1] for at in times]
     columns: dict[str, Column] = {}
     for name, like in kind.template.items():
         if like.ndim == 2:

@@ -81,3 +81,26 @@ def test_help_names_every_option(word: str, capsys: pytest.CaptureFixture[str]) 
     assert PROGRAM.run([word]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("--ind=GLOB", "-mc", "--config=FILE"))
+
+
+def join(ctx: Context) -> int:
+    ctx.log(f"{ctx.value('REPORT')} into {ctx.value('FILE')}{' again' if ctx.flag('u') else ''}")
+    return 0
+
+
+JOIN = Program("join", "joins", (Option("-u", "again"),), join, "", (Option("REPORT", "what"), Option("FILE", "where")))
+
+
+def test_words_without_dashes_are_taken_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert JOIN.run(["a.rep", "-b", "b.root", "-u"]) == 0
+    assert "a.rep into b.root again" in capsys.readouterr().out
+    assert JOIN.run(["same", "same"]) == 0
+    assert "same into same" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["a.rep"], ["a.rep", "b.root", "c.root"]])
+def test_words_without_dashes_must_be_all(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert JOIN.run(words) == 2
+    assert "expected REPORT FILE" in capsys.readouterr().err
+    assert JOIN.run([*words, "--help"]) == 0
+    assert "join [options] REPORT FILE" in capsys.readouterr().out

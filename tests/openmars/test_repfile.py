@@ -121,6 +121,8 @@ def test_a_damaged_file_never_ends_in_a_crash_and_sound_lines_stay(tmp_path_fact
         (" 205.0 22.5", " 205.0 nan", "number"),
         ("PYRO-REPORT", "PYRO-REP", "name of a report"),
         (" 0 0 60", " 0 0 -6", "fit"),
+        ("PYRO-REPORT M1 01 2013 10 05", "PYRO-REPORT M1 01 0013 10 05", "date"),
+        ("PYRO-REPORT M1 01 2013 10 05", "PYRO-REPORT M1 01 2093 10 05", "off that of the others"),
     ],
 )
 def test_the_reason_of_a_broken_line_is_told(rep, old, new, why):
