@@ -40,6 +40,11 @@ SELECT r.run, r.night, r.source, r.wobble, r.zenith, r.azimuth, r.period,
 FROM runs r ORDER BY r.night, r.run
 """
 
+SELECTION = "SELECT * FROM selection ORDER BY night, run"
+
+HAS_SELECTION = "SELECT 1 AS one FROM information_schema.tables WHERE table_name = 'selection'"
+"""A catalog of an older version has no such table."""
+
 CARDS = """
 SELECT t.stage, c.text, count(*) AS tasks, min(t.task) AS first, min(t.position) AS position,
        min(t.arguments) AS arguments
@@ -101,6 +106,7 @@ def _collect(folder: Folder, connection: Any) -> dict[str, Any]:
         "digests": {key[7:]: text for key, text in meta.items() if key.startswith("digest.")},
         "asked": asked(folder),
         "runs": ask(RUNS),
+        "selection": ask(SELECTION) if ask(HAS_SELECTION) else [],
         "stages": ask(STAGES),
         "cards": _by_stage(ask(CARDS)),
         "trouble": ask(TROUBLE),

@@ -10,6 +10,7 @@ from typing import Any
 from automagic.bookkeeping import Folder
 from automagic.report import figures
 from automagic.report.content import collect
+from automagic.report.selection_page import which_runs
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -97,6 +98,7 @@ def render(folder: Folder) -> str:
         headline=_headline(content["results"]),
         comparison=_comparison(content["results"], content["truth"]),
         total=_total(content["stages"]),
+        which=which_runs(folder.root, content["selection"], content["notes"], simulated=content["simulated"]),
     )
 
 

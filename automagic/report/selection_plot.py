@@ -61,16 +61,15 @@ def plot(analysis: Analysis, rows: Sequence[Row], path: Path) -> None:
         raise UserError(
             f"--plot: the zenith distance of none of the {len(rows)} runs is known, so there is nothing to draw"
         )
-    fig = draw(
-        shown, sentence(analysis.source.name, list(rows)), limits(analysis).zenith, analysis.site.simulate is not None
-    )
+    title, zenith = sentence(analysis.source.name, rows), limits(analysis).zenith
+    fig = draw(shown, title, zenith, simulated=analysis.site.simulate is not None)
     try:
         style.save(fig, path) if path.suffix.lower() == ".png" else fig.savefig(path, metadata={"CreationDate": None})
     except OSError as error:
         raise UserError(f"--plot: {path} cannot be written: {error.strerror}") from None
 
 
-def draw(rows: Sequence[Row], title: str, zenith: tuple[float, float], simulated: bool) -> Any:
+def draw(rows: Sequence[Row], title: str, zenith: tuple[float, float] | None, *, simulated: bool) -> Any:
     """Return the figure; a few nights hour by hour, many by date."""
     colors = _colors(rows)
     nights = sorted({row["night"] for row in rows})
@@ -298,7 +297,7 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.05, wspace=0.03))
 
 
-def _zenith_axis(panels: list[Any], rows: Sequence[Row], asked: tuple[float, float]) -> None:
+def _zenith_axis(panels: list[Any], rows: Sequence[Row], asked: tuple[float, float] | None) -> None:
     """Turn the axis so that the source is high above; grey is what was not asked for, dots part the Monte Carlo."""
     low = min(row["zenith_min"] for row in rows)
     high = max(row["zenith_max"] for row in rows)
@@ -307,7 +306,7 @@ def _zenith_axis(panels: list[Any], rows: Sequence[Row], asked: tuple[float, flo
     edges = {edge for each in zenith_ranges() for edge in each}
     for panel in panels:
         panel.set_ylim(high, low)
-        for first, last in ((0.0, asked[0]), (asked[1], 90.0)):
+        for first, last in ((0.0, asked[0]), (asked[1], 90.0)) if asked is not None else ():
             panel.axhspan(first, last, color="#eceff2", zorder=0, lw=0)
         for edge in edges:
             if low < edge < high:
@@ -339,6 +338,6 @@ def _legend(fig: Any, rows: Sequence[Row], colors: dict[str, str], title: str, *
         handles.append(mark(f"left out ({classes.total():,})", mfc="white", mec=style.INK))
     legend = fig.legend(
         handles=handles, loc="outside upper left", ncols=3 if by_marker else 4, columnspacing=1.4, handletextpad=0.2,
-        title=title, alignment="left", borderaxespad=0.2,
+        title=title or None, alignment="left", borderaxespad=0.2,
     )  # fmt: skip
     legend.get_title().set(fontsize=12.5, weight="bold")

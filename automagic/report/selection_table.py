@@ -179,8 +179,10 @@ def _fitting(columns: list[_Column], rows: Sequence[Row], width: int) -> list[_C
     """Drop columns until the rest fits beside the reasons; what shows a reason of these runs goes last."""
     causes = {row["cause"] for row in rows}
     widths = {c.name: 2 + max(len(c.name), *(len(c.text(row)) for row in rows)) for c in columns}
-    longest = max((len(word(row["cause"])) for row in rows if not row["taken"]), default=5)
-    reason = 40 if width < NARROW else longest + 50
+    left_out = [row for row in rows if not row["taken"]]
+    verdict = max((len(word(row["cause"])) for row in left_out), default=5)
+    why = max((len(row["reason"] or row["remarks"] or "") for row in rows), default=0)
+    reason = min(40, why + 2) if width < NARROW else verdict + 2 + min(50, why + 2)
     kept = list(columns)
     while sum(widths[c.name] for c in kept) + reason > width:
         can_go = [c for c in kept if c.gives_way]
