@@ -104,3 +104,16 @@ def test_words_without_dashes_must_be_all(words: list[str], capsys: pytest.Captu
     assert "expected REPORT FILE" in capsys.readouterr().err
     assert JOIN.run([*words, "--help"]) == 0
     assert "join [options] REPORT FILE" in capsys.readouterr().out
+
+
+def test_every_program_can_be_called_and_has_its_card() -> None:
+    from importlib import import_module
+
+    from openmars.__main__ import PROGRAMS
+    from openmars.core.program import MRCFILES
+
+    for name, module in PROGRAMS.items():
+        program = import_module(module).PROGRAM
+        assert program.name == name
+        assert (MRCFILES / program.default_card).is_file()
+        assert (MRCFILES.parent / name).resolve() == MRCFILES.parent / "run"
