@@ -39,12 +39,13 @@ def star_inputs(
     level: str,
     checks: dict[str, object],
     conditions: dict[str, object],
+    folder: str = "products/star",
 ) -> list[Input]:
     """Return the star files of one telescope as inputs of superstar."""
     role = f"m{telescope}"
     if level == "star":
         return [source_input(role, file, checks) for file in files]
-    return made_inputs(role, build.add(star.task(build.setup, what, telescope, files, conditions)), checks)
+    return made_inputs(role, build.add(star.task(build.setup, what, telescope, files, conditions, folder)), checks)
 
 
 # --- from raw files

@@ -10,7 +10,7 @@ from automagic.index import McSet, Run
 from automagic.index.matching import choose_off
 from automagic.naming import McName, parse
 from automagic.programs import coach, magic_dl3, melibea, selectmc
-from automagic.programs.inputs import made_inputs, source_input
+from automagic.programs.inputs import made_inputs, mc_folder, source_input
 
 
 def models(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], list[Input]]:
@@ -42,7 +42,7 @@ def models(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], list[
         what = mc.name if number == 0 else f"{mc.name}.{number + 1}"
         name = selectmc.halves(mc)[1] if each.task and each.task.startswith("selectmc:") else parse(each.name)
         assert isinstance(name, McName)
-        task = melibea.task(build.setup, what, name, each, made, energy, mc_conditions(mc))
+        task = melibea.task(build.setup, what, name, each, made, energy, mc_conditions(mc), folder=mc_folder(mc))
         applied += made_inputs("mc", build.add(task), magic_dl3.melibea_checks(None))
     return made, applied
 

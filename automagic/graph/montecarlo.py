@@ -8,7 +8,7 @@ from automagic.graph.task import Input, Task
 from automagic.index import DataFile, McSet
 from automagic.naming import McName
 from automagic.programs import coach, melibea, selectmc, sim, superstar
-from automagic.programs.inputs import made_inputs, source_input
+from automagic.programs.inputs import made_inputs, mc_folder, source_input
 
 
 def halves(build: Build, mc: McSet) -> tuple[list[Input], list[Input]]:
@@ -45,14 +45,15 @@ def superstar_inputs(build: Build, mc: McSet) -> list[Input]:
 
 def superstar_task(build: Build, mc: McSet, run: int | None, pair: dict[int, DataFile]) -> Task:
     """Bring one file pair to superstar level."""
-    what, conditions = f"{mc.name}_{run}", mc_conditions(mc)
+    what, conditions, folder = f"{mc.name}_{run}", mc_conditions(mc), mc_folder(mc)
     simulate(build, mc, run, pair)
     images = [
-        star_inputs(build, what, t, (pair[t],), mc.level, superstar.star_checks(t, None), conditions) for t in (1, 2)
+        star_inputs(build, what, t, (pair[t],), mc.level, superstar.star_checks(t, None), conditions, folder)
+        for t in (1, 2)
     ]
     name = pair[1].name
     assert isinstance(name, McName)
-    return build.add(superstar.task(build.setup, what, name.at("superstar"), images[0], images[1], conditions))
+    return build.add(superstar.task(build.setup, what, name.at("superstar"), images[0], images[1], conditions, folder))
 
 
 def simulate(build: Build, mc: McSet, run: int | None, pair: dict[int, DataFile]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from automagic.graph.task import Input, Output, Resources, Task
 from automagic.index import McSet
 from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
+from automagic.programs.inputs import mc_zone
 
 MODELS = {
     "RFgh": ("RF.root",),
@@ -30,11 +31,6 @@ WRAPPER = Wrapper(
         "whether the flags other than -RFgh need off data; here they get none: they train on gammas",
     ),
 )
-
-
-def zone(mc: McSet) -> str:
-    """Return the zenith range as it stands in names, e.g. ``"za05to35"``."""
-    return f"za{mc.zenith[0]:02d}to{mc.zenith[1]:02d}"
 
 
 def task(setup: Setup, mc: McSet, model: str, train: list[Input], off: list[Input], problem: str | None = None) -> Task:
@@ -67,12 +63,12 @@ def task(setup: Setup, mc: McSet, model: str, train: list[Input], off: list[Inpu
     )
     return setup.task(
         WRAPPER,
-        f"{zone(mc)}.{model}",
+        f"{mc_zone(mc)}.{model}",
         arguments=("-b", "-q", "--config=card.rc", f"-{model}"),
         card=card,
         inputs=[*train, *off],
         outputs=[
-            Output(name, "model", f"products/coach/{zone(mc)}/{name}", {"root": True, "min_bytes": 1})
+            Output(name, "model", f"products/coach/{mc_zone(mc)}/{name}", {"root": True, "min_bytes": 1})
             for name in MODELS[model]
         ],
         conditions={

@@ -40,6 +40,7 @@ def task(
     conditions: dict[str, object],
     problem: str | None = None,
     times: list[Input] | None = None,
+    folder: str = "products/melibea",
 ) -> Task:
     """Make the task of a run or of a test half.
 
@@ -63,6 +64,8 @@ def task(
         Why it cannot run.
     times
         The file of times to leave out, role ``"times"``; none for all events.
+    folder
+        Where people find the product.
     """
     mc = isinstance(name, McName)
     output = str(name.at("melibea"))
@@ -95,7 +98,7 @@ def task(
             Output(
                 output,
                 "melibea",
-                f"products/{'mc' if mc else 'melibea'}/{output}",
+                f"{folder}/{output}",
                 {"root": True, "tree": "Events", "min_events": 0 if times else 1},
             )
         ],

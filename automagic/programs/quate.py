@@ -5,6 +5,7 @@ from __future__ import annotations
 from automagic.analysis import Analysis
 from automagic.graph.task import Input, Output, Resources, Task
 from automagic.index.defaults import limits
+from automagic.index.inside import DARK_DC_NA
 from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
 
 TIMES = "excluded.times"
@@ -31,6 +32,7 @@ def values(analysis: Analysis) -> dict[str, object]:
     """Return the keys of the card that follow from the limits of the selection, so that minutes obey them too."""
     asked = limits(analysis)
     return {
+        "DCMax": round(asked.nsb[1] * DARK_DC_NA),
         "ZdMin": asked.zenith[0],
         "ZdMax": asked.zenith[1],
         "MinAerosolTrans9km": asked.transmission,

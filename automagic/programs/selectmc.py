@@ -6,6 +6,7 @@ from automagic.graph.task import Input, Output, Resources, Task
 from automagic.index import McSet
 from automagic.naming import McName
 from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
+from automagic.programs.inputs import mc_folder
 
 WRAPPER = Wrapper(
     program="selectmc",
@@ -48,7 +49,7 @@ def task(setup: Setup, mc: McSet, inputs: list[Input]) -> Task:
             Output(
                 str(half),
                 "superstar",
-                f"products/mc/{half}",
+                f"{mc_folder(mc)}/{half}",
                 {"root": True, "tree": "Events", "min_events": 1},
             )
             for half in halves(mc)

@@ -49,7 +49,14 @@ WRAPPER = Wrapper(
 )
 
 
-def task(setup: Setup, what: str, telescope: int, files: tuple[DataFile, ...], conditions: dict[str, object]) -> Task:
+def task(
+    setup: Setup,
+    what: str,
+    telescope: int,
+    files: tuple[DataFile, ...],
+    conditions: dict[str, object],
+    folder: str = "products/star",
+) -> Task:
     """Make the task of one telescope.
 
     Parameters
@@ -64,13 +71,14 @@ def task(setup: Setup, what: str, telescope: int, files: tuple[DataFile, ...], c
         Its calibrated files.
     conditions
         What the catalog should know.
+    folder
+        Where people find the products.
     """
     mc = isinstance(files[0].name, McName)
     checks: dict[str, object] = {"root": True, "level": "calibrated", "telescope": telescope, "min_events": 1}
     if isinstance(files[0].name, DataName):
         checks |= {"run": files[0].name.run, "drive_min": 3}
     inputs: list[Input] = [source_input("calibrated", file, checks) for file in files]
-    folder = "products/mc" if mc else "products/star"
     outputs = [
         Output(name, "star", f"{folder}/{name}", {"root": True, "tree": "Events", "min_events": 1})
         for name in (str(file.name.at("star")) for file in files)

@@ -30,6 +30,7 @@ def task(
     m1: list[Input],
     m2: list[Input],
     conditions: dict[str, object],
+    folder: str = "products/superstar",
 ) -> Task:
     """Make the task of a run: all its subruns of both telescopes in, one file out.
 
@@ -45,8 +46,9 @@ def task(
         Inputs of roles ``"m1"`` and ``"m2"``.
     conditions
         What the catalog should know.
+    folder
+        Where people find the product.
     """
-    folder = "products/mc" if isinstance(name, McName) else "products/superstar"
     return setup.task(
         WRAPPER,
         what,

@@ -157,6 +157,71 @@ def test_wobbles_flux_and_seed_reach_the_simulation(make):
     assert len(seeds) == 5
 
 
+def test_each_run_has_its_own_sky_and_the_monte_carlo_that_of_the_site(make):
+    site = SIMULATED.replace('wobble = "W0.40+215"', "nsb = 1.5\ntransmission = 0.9\ncloudiness = 30\nhv = 'nominal'")
+    tasks = make(site=site.replace("seed = 1", "seed = 1\nnsb = 1.2")).tasks
+    skies = {
+        name: re.findall(r"Sim\.(?:NSB|Transmission|Cloudiness|HV|Trigger): (.*)", tasks[f"sim:{name}"].card)
+        for name in ("05029747", "05029748", "05029801", "GA_za05to35_w0_8_1001")
+    }
+    usual = ["15", "nominal", "1.2", "1", "standard"]
+    assert [[each.removesuffix(".0") for each in sky] for sky in skies.values()] == [
+        usual,
+        ["30", "nominal", "1.5", "0.9", "standard"],
+        usual,
+        usual,
+    ]
+
+
+def test_quality_is_judged_by_the_limits_of_the_selection(make):
+    graph = make("[data]\nzenith = [5, 45]\ncloudiness = 40\ntransmission = 0.7\nnsb = [0, 1.5]\n")
+    card = graph.tasks["quate:05029747"].card
+    for line in ("ZdMin: 5", "ZdMax: 45", "CloudinessMax: 40", "MinAerosolTrans9km: 0.7", "DCMax: 1650"):
+        assert re.search(rf"^{re.escape(line)}(\.0)?$", card, re.MULTILINE), line
+    melibea = graph.tasks["melibea:05029747"]
+    assert "--timeslices=in/times/excluded.times" in melibea.arguments
+    assert "quate:05029747" in melibea.upstream
+    assert not [word for word in graph.tasks["melibea:GA_za05to35_w0"].arguments if "timeslices" in word]
+    without = make("[data]\nquality = false\n")
+    assert not names(without, "quate")
+    assert not [word for word in without.tasks["melibea:05029747"].arguments if "timeslices" in word]
+
+
+def test_a_run_of_which_quate_leaves_nothing_stops_no_other(make):
+    graph = make()
+    dl3 = graph.tasks["magic_dl3:05029747"]
+    assert dl3.tolerated == {4}
+    assert [(output.optional, output.missing_with) for output in dl3.outputs] == [(True, (4,))]
+    assert graph.tasks["melibea:05029747"].outputs[0].checks["min_events"] == 0
+    assert graph.tasks["melibea:GA_za05to35_w0"].outputs[0].checks["min_events"] == 1
+
+
+def test_sets_of_one_zenith_range_and_two_periods_do_not_meet(make, monkeypatch):
+    from automagic.graph import expansion
+
+    whole = expansion.find_mc
+
+    def two_periods(analysis):
+        (mc,) = whole(analysis)
+        return [dataclasses.replace(mc, name=f"{mc.name}_{p}", period=p) for p in ("ST.03.03", "ST.03.06")]
+
+    monkeypatch.setattr(expansion, "find_mc", two_periods)
+    runs = expansion.find_runs
+
+    def of_two_periods(analysis, kind):
+        found = runs(analysis, kind)
+        return [dataclasses.replace(run, period="ST.03.03" if run.run == 5029747 else "ST.03.06") for run in found]
+
+    monkeypatch.setattr(expansion, "find_runs", of_two_periods)
+    graph = make()
+    assert {"coach:za05to35_ST.03.03.RFdisp", "coach:za05to35_ST.03.06.RFdisp"} <= set(graph.tasks)
+    links = [output.link for name, task in graph.tasks.items() for output in task.outputs if task.stage != "sim"]
+    assert len(links) == len(set(links))
+    used = graph.tasks["melibea:05029747"].upstream
+    assert "coach:za05to35_ST.03.03.RFdisp" in used
+    assert not [name for name in used if "ST.03.06" in name]
+
+
 def test_energies_from_the_forest(make):
     graph = make("[reconstruction]\nenergy = 'forest'\n")
     assert "coach:za05to35.RFenStereo" in graph.tasks
@@ -192,7 +257,7 @@ def test_only_what_is_needed_is_simulated(make):
     ("level", "files", "first"),
     [
         ("star", [f"20210314_M{t}_05095172.001_I_CrabNebula-W0.40+035.root" for t in (1, 2)], "superstar:05095172"),
-        ("superstar", ["20210314_05095172_S_CrabNebula-W0.40+035.root"], "melibea:05095172"),
+        ("superstar", ["20210314_05095172_S_CrabNebula-W0.40+035.root"], "quate:05095172"),
         ("melibea", ["20210314_05095172_Q_CrabNebula-W0.40+035.root"], "magic_dl3:05095172"),
     ],
 )
@@ -263,7 +328,7 @@ def test_comments_and_order_of_a_default_card_change_nothing(make, tmp_path):
         "star_M1_OSA.rc": "# M1\nMJStar.B: 2\nMJStar.A: 1\n",
         "star_M2_OSA.rc": "MJStar.A: 1\n",
     }
-    for name in ("superstar.rc", "coach.rc", "melibea_stereo.rc", "magic_dl3.rc", "openmars-sim.rc"):
+    for name in ("superstar.rc", "quate.rc", "coach.rc", "melibea_stereo.rc", "magic_dl3.rc", "openmars-sim.rc"):
         cards[name] = "Some.Key: 1\n"
     (marssys / "mrcfiles").mkdir(parents=True)
 
@@ -284,7 +349,7 @@ def test_comments_and_order_of_a_default_card_change_nothing(make, tmp_path):
 def test_another_engine_can_analyse_what_openmars_simulates(make, tmp_path):
     mars = tmp_path / "mars" / "mrcfiles"
     mars.mkdir(parents=True)
-    for name in ("star_M1_OSA", "star_M2_OSA", "superstar", "coach", "melibea_stereo", "magic_dl3"):
+    for name in ("star_M1_OSA", "star_M2_OSA", "superstar", "quate", "coach", "melibea_stereo", "magic_dl3"):
         (mars / f"{name}.rc").write_text("Key.OfMars: 1\n")
     tasks = make("[analysis]\nengine = 'mars'\n", SIMULATED + "[engines.mars]\nmarssys = 'mars'\n").tasks
     assert tasks["sim:05029747"].engine == "openmars"

@@ -19,7 +19,7 @@ OPENMARS = Setup("openmars", ROOT / "openmars", ROOT / "openmars")
 
 @pytest.fixture(scope="module")
 def tasks():
-    return expand(load(ROOT / "analyses" / "crab")).tasks
+    return {**expand(load(ROOT / "analyses" / "crab")).tasks, **expand(load(ROOT / "analyses" / "crab-raw")).tasks}
 
 
 def words(tasks, name):
@@ -27,7 +27,8 @@ def words(tasks, name):
 
 
 def test_all_programs_of_the_chain_are_there():
-    chain = ["openmars-sim", "star", "superstar", "selectmc", "coach", "melibea", "magic_dl3"]
+    chain = ["openmars-sim", "sorcerer", "merpp", "star", "superstar", "quate", "selectmc", "coach", "melibea"]
+    chain.append("magic_dl3")
     assert list(PROGRAMS) == [*chain, "index", "theta2", "spectrum", "lightcurve"]
 
 
@@ -42,6 +43,14 @@ def test_command_lines_are_those_of_public_scripts(tasks):
     for word in ("--stereo", "--rftree=in/rf/RF.root", "--rfdisp2tree=in/rf/disp2/DispRF.root", "--disp-rf-sstrained"):
         assert word in melibea
     assert "--outname" not in melibea
+    assert words(tasks, "constants:05029745_05029746.M2").startswith("-b -q -f -c --config=card.rc --ped=in/pedestal/")
+    sorcerer = words(tasks, "sorcerer:05029747.001.M1")
+    assert "--ind=in/raw/*_D_*.root --constants=in/constants/scalib05029746_M1.root --out=out" in sorcerer
+    name = "20131005_M1_05029747.001_{}_CrabNebula-W0.40+035"
+    merpp = f"-u --auto-time --config=card.rc in/report/{name.format('D')}.rep out/{name.format('Y')}.root"
+    assert words(tasks, "merpp:05029747.001.M1").endswith(merpp)
+    quate = "-b -q -f --stereo --times --config=card.rc --ind=in/data --out=out"
+    assert words(tasks, "quate:05029747") == quate
 
 
 def test_patterns_match_the_inputs_of_their_task_and_no_others(tasks):
@@ -56,7 +65,10 @@ def test_patterns_match_the_inputs_of_their_task_and_no_others(tasks):
             assert all(fnmatchcase(each, pattern) for each in inputs)
         for word in task.arguments:
             if "=in/" in word and "*" not in word and task.engine != "science":
-                assert any(f"in/{each.role}/{each.name}" == word.split("=", 1)[1] for each in task.inputs)
+                there = {f"in/{each.role}/{each.name}" for each in task.inputs} | {
+                    f"in/{each.role}" for each in task.inputs
+                }
+                assert word.split("=", 1)[1] in there
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -72,6 +84,9 @@ def test_exit_codes_of_on_site_analysis():
     star = PROGRAMS["star"]
     assert {7, 17, 34} <= set(star.exit_codes)
     assert star.tolerated == {7}
+    assert PROGRAMS["sorcerer"].tolerated == {2}
+    assert PROGRAMS["merpp"].tolerated == {23}
+    assert {25, 254, 255} <= set(PROGRAMS["merpp"].exit_codes)
     assert all(wrapper.tolerated <= set(wrapper.exit_codes) for wrapper in PROGRAMS.values())
 
 
