@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from automagic.index.runs import Run
 from automagic.naming import DataName
 from automagic.naming.names import PER_TELESCOPE
+
+_SAID_HERE = re.compile(r"there are \d+ versions|go to subrun \d+ but lack|M1 has \d+ .* subruns and M2 has \d+")
+"""What the index says of versions and subruns; it is said here of the files that are taken."""
 
 
 def remarks(run: Run) -> list[str]:
@@ -22,7 +27,8 @@ def remarks(run: Run) -> list[str]:
         said += _subruns(run)
     if run.level == "raw":
         said += _constants(run)
-    return [*said, *(problem for problem in run.problems if problem not in said)]
+    found = (problem.removeprefix(f"run {run.run:08d}: ") for problem in run.problems)
+    return [*said, *(problem for problem in found if not _SAID_HERE.search(problem))]
 
 
 def _subruns(run: Run) -> list[str]:
@@ -37,7 +43,7 @@ def _subruns(run: Run) -> list[str]:
         if lacking:
             words = ", ".join(f"{subrun:03d}" for subrun in lacking)
             said.append(f"M{telescope} lacks subrun {words}; its events have no partner")
-    gap = sorted(set(range(min(either), max(either) + 1)) - either) if either else []
+    gap = sorted(set(range(1, max(either) + 1)) - either) if either else []
     if gap:
         said.append(f"neither telescope has subrun {', '.join(f'{subrun:03d}' for subrun in gap)}")
     return said

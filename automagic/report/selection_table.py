@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 MANY_RUNS = 60
 """So many runs are listed one by one unless all are asked for; more by night."""
+
+MANY_STYLED = 500
+"""Of more runs than that, each is a plain line: ten thousand in a moment."""
 
 MANY_REMARKS = 8
 NARROW = 100
@@ -112,7 +115,11 @@ def show(
     if reasons:
         console.print(Text(f"left out: {reasons}"), soft_wrap=not console.is_terminal)
     if every or len(rows) <= MANY_RUNS:
-        console.print(_runs(console, rows))
+        if len(rows) <= MANY_STYLED:
+            console.print(_runs(console, rows))
+        else:
+            for line in _lines(rows):
+                console.file.write(line)
     else:
         console.print(f"{len(rows):,} runs are added up here; --all lists each, --csv and --json have them all")
     console.print(_hours(console, rows))
@@ -141,13 +148,7 @@ def _table(*headings: str) -> Table:
 def _runs(console: Console, rows: Sequence[Row]) -> Table:
     from rich.text import Text
 
-    with_source = len({row["source"] for row in rows}) > 1
-    columns = [
-        column
-        for column in _COLUMNS
-        if any(column.text(row) for row in rows) and (column.name != "source" or with_source)
-    ]
-    columns = _fitting(columns, rows, console.width)
+    columns = _fitting(_columns(rows), rows, console.width)
     narrow = console.width < NARROW
     table = _table()
     for column in columns:
@@ -162,6 +163,28 @@ def _runs(console: Console, rows: Sequence[Row]) -> Table:
             cells.append(Text(column.text(row), style="red" if at_fault else "" if row["taken"] else "dim"))
         table.add_row(*cells, *_verdict(row, narrow))
     return table
+
+
+def _columns(rows: Sequence[Row]) -> list[_Column]:
+    """Return the columns that say something about these runs."""
+    with_source = len({row["source"] for row in rows}) > 1
+    return [
+        column
+        for column in _COLUMNS
+        if any(column.text(row) for row in rows) and (column.name != "source" or with_source)
+    ]
+
+
+def _lines(rows: Sequence[Row]) -> Iterator[str]:
+    """Return the same as plain lines."""
+    columns = _columns(rows)
+    cells = [[column.text(row) for column in columns] for row in rows]
+    widths = [max(len(c.name), *(len(row[n]) for row in cells)) for n, c in enumerate(columns)]
+    forms = [f"{{:{'>' if c.name in _RIGHT else '<'}{width}}}" for c, width in zip(columns, widths, strict=True)]
+    form = "  ".join(forms)
+    yield "\n" + form.format(*(column.name for column in columns)).rstrip() + "\n"
+    for row, texts in zip(rows, cells, strict=True):
+        yield f"{form.format(*texts)}  {'  '.join(each.plain for each in _verdict(row, False))}".rstrip() + "\n"
 
 
 def _verdict(row: Row, narrow: bool) -> list[Text]:

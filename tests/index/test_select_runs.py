@@ -141,11 +141,19 @@ def test_usual_limits_follow_the_kind_and_give_way_to_what_is_asked(crab):
     assert all(each.source for kind in ("standard", "moon", "mataju-sumt") for each in defaults(kind).values())
 
 
+PROBLEMS = (
+    "run 00000003: the report of subrun 001 of M1 is empty",
+    "run 00000003: there are 2 versions of its calibrated files (v1, v2); the newest is taken",
+    "run 00000003: the calibrated files of M1 go to subrun 004 but lack 003",
+    "run 00000003: M1 has 2 calibrated subruns and M2 has 1; M2 lacks 002",
+)
+
+
 def test_what_is_odd_about_a_run_is_said(crab):
     odd = [
         run(1, subruns=(1, 2, 4)),
         dataclasses.replace(run(2), versions=("v1", "v2"), version="v2"),
-        dataclasses.replace(run(3), problems=("its report of subrun 001 of M1 is empty",)),
+        dataclasses.replace(run(3), problems=PROBLEMS),
         run(4),
     ]
     odd[0] = dataclasses.replace(odd[0], files=tuple(f for f in odd[0].files if str(f.name)[9:24] != "M2_00000001.002"))
@@ -153,12 +161,12 @@ def test_what_is_odd_about_a_run_is_said(crab):
     assert selection.remarks == {
         1: ["M2 lacks subrun 002; its events have no partner", "neither telescope has subrun 003"],
         2: ["storage has the versions v1, v2; v2 is taken"],
-        3: ["its report of subrun 001 of M1 is empty"],
+        3: ["the report of subrun 001 of M1 is empty"],
     }
     assert "run 00000002: storage has the versions v1, v2; v2 is taken" in selection.notes
     by_run = {row["run"]: row["remarks"] for row in selection.rows()}
     assert by_run[4] is None
-    assert by_run[3] == "its report of subrun 001 of M1 is empty"
+    assert by_run[3] == "the report of subrun 001 of M1 is empty"
 
 
 def test_a_raw_run_without_its_calibration_is_told(crab):

@@ -159,6 +159,10 @@ def test_many_runs_are_added_up_unless_all_are_asked_for():
     assert "61 runs are added up here; --all lists each" in text
     assert "2020-11-28" in text
     assert "00000060" in printed(150, many, every=True)
+    plain = printed(150, [row(n, "nsb" if n % 2 else None) for n in range(2000)], every=True)
+    for line in ("00001998  2020-11-02  W0.40+035   20    20–24", "00001999  2020-11-02"):
+        assert line in plain
+    assert "bright sky  nsb is wrong\n" in plain
 
 
 def test_the_figure_needs_zenith_distances(tmp_path):
