@@ -66,8 +66,16 @@ class Executor(Protocol):
     def submit(self, requests: Sequence[Request]) -> None:
         """Take jobs. They start when there is room."""
 
-    def wait(self, timeout: float | None = None) -> list[Event]:
-        """Sleep until something happens, or for some seconds, and tell what it was."""
+    def wait(self, timeout: float | None = None, wake: int | None = None) -> list[Event]:
+        """Sleep until something happens, or for some seconds, and tell what it was.
+
+        Parameters
+        ----------
+        timeout
+            In seconds; `None` for ever.
+        wake
+            A descriptor that ends the sleep when it can be read.
+        """
 
     def cancel(self) -> list[Event]:
         """End all jobs, wait until they are gone, and tell how they ended."""

@@ -75,12 +75,18 @@ class LocalExecutor:
             self._number += 1
             heapq.heappush(self._waiting, (-request.priority, self._number, request))
 
-    def wait(self, timeout: float | None = None) -> list[Event]:
-        """Start what fits, then sleep until a job ends or the time is up."""
+    def wait(self, timeout: float | None = None, wake: int | None = None) -> list[Event]:
+        """Start what fits, then sleep until a job ends, `wake` can be read, or the time is up."""
         events = self._start_what_fits()
-        if events or not self._running:
+        if events or not (self._running or wake is not None):
             return events
-        return self._listen(timeout)
+        if wake is None:
+            return self._listen(timeout)
+        self._selector.register(wake, selectors.EVENT_READ)
+        try:
+            return self._listen(timeout)
+        finally:
+            self._selector.unregister(wake)
 
     def cancel(self) -> list[Event]:
         """End all jobs, and forget those that have not started."""
@@ -134,6 +140,8 @@ class LocalExecutor:
     def _listen(self, timeout: float | None) -> list[Event]:
         events = []
         for key, _ in self._selector.select(timeout):
+            if key.data is None:
+                continue
             job: _Running = key.data
             try:
                 heard = job.wire.recv(1 << 16)

@@ -145,10 +145,11 @@ def drive(
     executor = LocalExecutor(pyz, cores or session.local[0], session.local[1])
     journal = Journal(folder.journal)
     keeper = Keeper(session, reporter)
-    driver = Driver(dep_manager, reporter, session, executor, journal, always, stream, keeper.checkpoint)
+    selected = closure(session.tasks, control.selected_tasks, control.tasks)
+    driver = Driver(dep_manager, reporter, session, executor, journal, always, stream, keeper.checkpoint, selected)
     estimate = Estimate(executor.cores)
     estimate.learn(history(folder.journal))
-    reporter.begin(session, closure(session.tasks, control.selected_tasks, control.tasks), estimate)
+    reporter.begin(session, selected, estimate)
     code, stopped = 0, ""
     try:
         with stop_signals():
@@ -354,6 +355,6 @@ def inform(session: Session, name: str) -> list[str]:
     if standing.action:
         lines.append(f"  store      {os.path.relpath(session.folder.action(standing.action))}")
     lines += [f"  reads      in/{each.role}/{each.name}  ({each.task or each.path})" for each in task.inputs]
-    lines += [f"  makes      {os.path.relpath(session.folder.root / out.link)}" for out in task.outputs]
+    lines += [f"  makes      {os.path.relpath(session.folder.root / out.link)}" for out in task.outputs if out.link]
     lines += [f"  {key:10} {value}" for key, value in task.conditions.items()]
     return lines

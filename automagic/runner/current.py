@@ -48,13 +48,16 @@ def open_session(folder: Path) -> Session:
             "runs": [plain(run) for run in graph.runs],
             "mc_sets": [plain(mc) for mc in graph.mc_sets],
             "notes": list(graph.notes),
+            "selection": list(graph.selection),
         },
+        site.storage.staging(site.place(site.storage.cache)),
     )
 
 
 def plain(row: Any) -> dict[str, Any]:
     """Return a row of the index as plain data, without its files."""
-    fields = {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if f.name != "files"}
+    files = {"files", "reports", "pedestal", "calibration"}
+    fields = {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if f.name not in files}
     return {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}
 
 
@@ -89,7 +92,7 @@ def stage(name: str) -> Iterator[dict[str, Any]]:
             "doc": summary(task.conditions),
             "actions": None,
             "task_dep": list(task.upstream),
-            "targets": [os.path.relpath(session.folder.root / output.link) for output in task.outputs],
+            "targets": [os.path.relpath(session.folder.root / output.link) for output in task.outputs if output.link],
             "uptodate": [UpToDate(session, task.name)],
             "meta": {"automagic": task.name},
         }

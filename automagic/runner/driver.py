@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from doit.runner import ERROR, FAILURE, SUCCESS, Runner
@@ -16,6 +16,7 @@ from automagic.executors import Event, Executor, Request
 from automagic.graph.task import Task
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Session, Standing
+from automagic.runner.stagein import StageIn
 
 
 class Driver(Runner):
@@ -36,6 +37,7 @@ class Driver(Runner):
         always: bool = False,
         stream: Any = None,
         checkpoint: Callable[[], None] = lambda: None,
+        selected: Collection[str] | None = None,
     ) -> None:
         super().__init__(dep_manager, reporter, continue_=True, always_execute=always, stream=stream)
         self.session = session
@@ -47,6 +49,8 @@ class Driver(Runner):
         self._batch: list[tuple[Request, dict[str, Any]]] = []
         self._attempts: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._depth = depths(session.tasks)
+        self._stagein = StageIn(session, journal, reporter, session.tasks if selected is None else selected)
+        self._waiting: dict[str, Any] = {}
 
     # --- the loop
 
@@ -56,6 +60,7 @@ class Driver(Runner):
         try:
             self.run_tasks(dispatcher)
         finally:
+            self._stagein.close()
             self.teardown()
         return int(self.final_result)
 
@@ -72,16 +77,17 @@ class Driver(Runner):
                     ended.append(node)
             elif not ended:
                 self._flush()
-                if not self._attempts:
+                if not self._attempts and not self._waiting:
                     raise RuntimeError("tasks wait for each other")
                 ended.extend(self._listen())
-        self._flush()
-        while self._attempts:
+        while self._attempts or self._waiting:
+            self._flush()
             self._listen()
 
     def stop(self) -> None:
         """End all jobs; those that were done in the meantime count."""
         self._batch.clear()
+        self._stagein.close()
         self._handle(self.executor.cancel())
 
     def _take(self, node: Any, dispatcher: Any) -> bool:
@@ -95,18 +101,31 @@ class Driver(Runner):
             self._blocked(node, task, self.cause.get(bad[0], bad[0]))
             return True
         standing = self.session.standing(name)
-        if standing.fresh and not self.always_execute:
-            assert standing.action is not None
-            assert standing.receipt is not None
-            self.session.store.link(task, standing.action, standing.receipt)
-            node.run_status = "up-to-date"
-            self.reporter.task_up_to_date(name)
+        if standing.fresh and self._nothing_to_do(task):
+            self._up_to_date(node, task, standing)
             return True
         problem = standing.problem or self._too_large(task)
         if problem is not None:
             self._failed(node, task, problem)
             return True
+        if task.engine == "stage" or name in self._stagein.readers:
+            node.run_status = "run"
+            self._waiting[name] = node
+            self._stagein.bring(task)
+            return False
         return self._prepare(node, task, standing)
+
+    def _nothing_to_do(self, task: Task) -> bool:
+        return self._stagein.settled(task) if task.engine == "stage" else not self.always_execute
+
+    def _up_to_date(self, node: Any, task: Task, standing: Standing) -> None:
+        assert standing.action is not None
+        assert standing.receipt is not None
+        if task.engine != "stage":
+            self.session.store.link(task, standing.action, standing.receipt)
+        node.run_status = "up-to-date"
+        self._stagein.over(task.name)
+        self.reporter.task_up_to_date(task.name)
 
     def _take_ordinary(self, node: Any, dispatcher: Any) -> bool:
         """Run a task outside the analysis here and now, as doit does; groups only pass on how their tasks
@@ -153,9 +172,41 @@ class Driver(Runner):
     # --- what came of it
 
     def _listen(self) -> list[Any]:
-        over = self._handle(self.executor.wait(60.0))
+        over = self._handle(self.executor.wait(60.0, self._stagein.descriptor))
+        over += self._hear()
         self.checkpoint()
         return over
+
+    def _hear(self) -> list[Any]:
+        """Take note of files that were brought; return the nodes that are over with that."""
+        over = []
+        for event in self._stagein.hear(idle=not self.executor.active and not self._batch):
+            node = self._waiting.pop(event.name)
+            task = self.session.tasks[event.name]
+            if event.kind == "failed":
+                self._failed(node, task, event.reason)
+                over.append(node)
+            elif self._brought(node, task, event):
+                over.append(node)
+        return over
+
+    def _brought(self, node: Any, task: Task, event: Any) -> bool:
+        """Go on with a task whose files are here; tell whether it is over."""
+        changed = self._stagein.note(task, event)
+        seconds = self._stagein.took(task.name)
+        if task.engine == "stage":
+            self._stagein.free(task)
+            node.run_status = "successful"
+            self.reporter.task_done(task.name, seconds)
+            return True
+        standing = self.session.standing(task.name)
+        if changed and standing.fresh and not self.always_execute:
+            self._up_to_date(node, task, standing)
+            return True
+        if standing.problem is not None or standing.action is None:
+            self._failed(node, task, standing.problem or standing.reason)
+            return True
+        return self._prepare(node, task, standing)
 
     def _handle(self, events: Iterable[Event]) -> list[Any]:
         """Take note of events; return the nodes that are over."""
@@ -189,6 +240,7 @@ class Driver(Runner):
         elif state == "cancelled":
             self.journal.write({**submitted, "event": "cancelled"})
             node.run_status = "failure"
+            self._stagein.over(task.name)
             self.reporter.running.pop(task.name, None)
             return
         else:
@@ -208,6 +260,7 @@ class Driver(Runner):
         shutil.rmtree(self.session.folder.failure(submitted["action"]), ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)
+        self._stagein.over(task.name)
         node.run_status = "successful"
         self.reporter.task_done(task.name, receipt.get("wall_s") or 0.0)
 
@@ -219,6 +272,7 @@ class Driver(Runner):
         submitted: dict[str, Any] | None = None,
         end: dict[str, Any] | None = None,
     ) -> None:
+        self._stagein.over(task.name)
         self.session.store.unlink(task)
         event = submitted or {"task": task.name}
         kind = "failed" if submitted else "problem"
@@ -229,6 +283,7 @@ class Driver(Runner):
 
     def _blocked(self, node: Any, task: Task, cause: str) -> None:
         self.cause[task.name] = cause
+        self._stagein.over(task.name)
         self.session.store.unlink(task)
         self.journal.write({"event": "blocked", "task": task.name, "cause": cause})
         node.run_status = "failure"

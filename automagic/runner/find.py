@@ -69,7 +69,7 @@ def find_tasks(words: Iterable[str], tasks: dict[str, Task], folder: Path, other
     UserError
         A word is none of these; the message names the closest.
     """
-    links = {os.path.normpath(folder / o.link): task.name for task in tasks.values() for o in task.outputs}
+    links = {os.path.normpath(folder / o.link): task.name for task in tasks.values() for o in task.outputs if o.link}
     known = {*tasks, *others}
     found = []
     for word in words:

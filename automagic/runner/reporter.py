@@ -14,6 +14,7 @@ from doit.reporter import ConsoleReporter
 from automagic.runner.estimate import Estimate, in_words
 from automagic.runner.find import here, label
 from automagic.runner.session import Session
+from automagic.staging.groups import human
 
 SHOWN = 20
 """So many reasons of failures are told; the rest is counted."""
@@ -35,6 +36,7 @@ class Reporter(ConsoleReporter):
         self.estimate = Estimate(1)
         self.began = time.monotonic()
         self._bars: Any = None
+        self._on_tape = 0
         self.stopped = ""
 
     # --- called by our runner
@@ -56,7 +58,8 @@ class Reporter(ConsoleReporter):
     def task_done(self, name: str, wall_s: float) -> None:
         """A task has made its products."""
         self._left(name, "ran")
-        self.estimate.add(self._stage(name), wall_s)
+        if self._stage(name) != "stage":  # how long storage takes says nothing about jobs
+            self.estimate.add(self._stage(name), wall_s)
         self._line(f"{name} done in {in_words(wall_s)}")
 
     def task_up_to_date(self, name: str) -> None:
@@ -78,6 +81,27 @@ class Reporter(ConsoleReporter):
         self._left(name, "blocked")
         self.blocked[name] = cause
 
+    # --- remote files
+
+    def file_staged(self, name: str, size: int) -> None:
+        """A file was brought from remote storage."""
+        self._show_bars()
+        self._line(f"{name} is here ({human(size)})")
+
+    def tape_asked(self, number: int) -> None:
+        """Storage was asked for files that may be on tape."""
+        self._say(f"asked storage for {some_files(number)}")
+
+    def tape_waits(self, number: int, next_s: float) -> None:
+        """Files are waited for on tape."""
+        if self._bars is None or number != self._on_tape:
+            self._say(f"waiting for tape: {some_files(number)}, next look in {next_s:.0f} s")
+        self._on_tape = number
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+        self._say(text)
+
     def end(self) -> None:
         """Take the bars away."""
         if self._bars is not None:
@@ -98,7 +122,7 @@ class Reporter(ConsoleReporter):
 
     def seconds_left(self) -> float | None:
         """Estimate the time to the end."""
-        return self.estimate.remaining(self.left)
+        return self.estimate.remaining({stage: number for stage, number in self.left.items() if stage != "stage"})
 
     # --- on the screen
 
@@ -197,6 +221,15 @@ class Reporter(ConsoleReporter):
         return [f"results: {os.path.relpath(report, here())}"] if report.exists() else []
 
 
+def some_files(number: int) -> str:
+    """Say how many files.
+
+    >>> some_files(1), some_files(12)
+    ('1 file', '12 files')
+    """
+    return f"{number} file{'' if number == 1 else 's'}"
+
+
 def some(names: list[str]) -> str:
     """Name the first few.
 
@@ -209,6 +242,8 @@ def some(names: list[str]) -> str:
 def advice(task: str, reason: str, analysis: str) -> str:
     """Say what to do about a failure."""
     said = reason.partition("; its last words")[0].lower()
+    if "cannot be brought here" in said or "storage.quota" in said:
+        return storage_advice(said)
     if "disk is full" in said:
         return "make room on that disk, then run the same command again"
     if "card key" in said:
@@ -220,3 +255,18 @@ def advice(task: str, reason: str, analysis: str) -> str:
     if "monte carlo" in said or "site.toml" in said or "analysis.toml" in said:
         return "change that, and run again"
     return f"see  automagic log {analysis} {task}"
+
+
+def storage_advice(said: str) -> str:
+    """Say what to do where a file in remote storage could not be brought here."""
+    if "disk is full" in said:
+        return "make room on the disk of storage.cache, or set storage.quota in site.toml; then run again"
+    if "storage.quota" in said:
+        return "give storage.quota in site.toml a larger value, and run again"
+    if "password" in said or "allowed" in said:
+        return "write user and password of that host into ~/.netrc, or set the token in BEARER_TOKEN, and run again"
+    if "certificate" in said:
+        return "name the authority that signed it in SSL_CERT_FILE or X509_CERT_DIR, and run again"
+    if "not there" in said or "gone" in said or "lost" in said:
+        return "bring the file back, or leave its run out (data.exclude in analysis.toml), and run again"
+    return "run the same command again later; it goes on from what came"

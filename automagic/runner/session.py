@@ -19,6 +19,8 @@ from automagic.errors import UserError
 from automagic.graph.identity import PROJECT, action, engine_digest
 from automagic.graph.task import Input, Task
 from automagic.job.spec import signature
+from automagic.runner.staged import Staged, stage_action
+from automagic.staging.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class File:
-    """An input as it is on disk."""
+    """An input as it is on disk; `url` is set where it was brought from remote storage."""
 
     input: Input
     path: Path
     sha256: str
+    url: str | None = None
 
 
 class Session:
@@ -76,7 +79,9 @@ class Session:
     local
         Cores and memory (MB) for jobs; `None` for what the machine has.
     extras
-        ``runs``, ``mc_sets`` and ``notes`` for the catalog, as plain data.
+        ``runs``, ``mc_sets``, ``selection`` and ``notes`` for the catalog, as plain data.
+    staging
+        How files are brought from remote storage; by default into ``.cache`` of the analysis.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Session:
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         local: tuple[int | None, int | None] = (None, None),
         extras: Mapping[str, Any] | None = None,
+        staging: Settings | None = None,
     ) -> None:
         self.folder = Folder(root)
         self.tasks = dict(tasks)
@@ -96,6 +102,7 @@ class Session:
         self.extras = dict(extras or {})
         self.hashes = HashCache(self.folder.hashes, root)
         self.store = Store(self.folder, self.hashes)
+        self.staged = Staged(self.folder, staging)
         self._digests: dict[str, str] = {}
         self._fresh: dict[str, Standing] = {}
 
@@ -129,6 +136,8 @@ class Session:
 
     def command(self, task: Task) -> list[str]:
         """Return the program of a task and its words."""
+        if task.engine == "stage":
+            return ["stage", *(source.url for source in task.sources)]
         if task.engine == "science":
             return [sys.executable, "-m", "automagic.science", task.executable, *task.arguments]
         return [str(self.programs(task.engine) / task.executable), *task.arguments]
@@ -173,6 +182,8 @@ class Session:
         task = self.tasks[name]
         if task.problem is not None:
             return Standing(problem=task.problem)
+        if task.engine == "stage":
+            return self._standing_staged(task)
         for upstream in task.upstream:
             before = self.standing(upstream)
             if before.problem is not None or not before.fresh:
@@ -187,6 +198,19 @@ class Session:
         if standing.fresh:
             self._fresh[name] = standing
         return standing
+
+    def _standing_staged(self, task: Task) -> Standing:
+        """Tell how a staging task stands: it is done when the hashes of its files are known, here or not."""
+        files = self.staged.known(task)
+        if files is None:
+            return Standing(stage_action(task), None, "its files were never here as storage has them now")
+        standing = Standing(stage_action(task), self.staged.receipt(task, files))
+        self._fresh[task.name] = standing
+        return standing
+
+    def forget(self, name: str) -> None:
+        """Look at a task anew."""
+        self._fresh.pop(name, None)
 
     def _action(self, task: Task, files: list[File]) -> str:
         hashed = [(file.input.role, file.input.name, file.sha256) for file in files]
@@ -223,6 +247,12 @@ class Session:
 
     def _product(self, task: Task, each: Input) -> File | None:
         assert each.task is not None
+        before = self.tasks[each.task]
+        if before.engine == "stage":
+            staged = self.staged.file(before, each.name)
+            if staged is None:
+                raise UserError(f"{task.name} reads {each.name}, which {each.task} does not bring")
+            return File(each, staged[0], staged[1].sha256, staged[1].url)
         standing = self._fresh[each.task]
         assert standing.action is not None
         assert standing.receipt is not None
@@ -253,6 +283,7 @@ class Session:
                     "sha256": file.sha256,
                     "size": seen[0],
                     "signature": seen,
+                    **({"url": file.url} if file.url else {}),
                 }
             )
         return {
@@ -298,12 +329,13 @@ class Session:
 
     def describe(self, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
         """Return what the analysis asks for and how each task stands, as plain data (graph.json)."""
-        engines = sorted({task.engine for task in self.tasks.values()})
+        engines = sorted({task.engine for task in self.tasks.values()} - {"stage"})
         return {
             "engine": self.extras.get("engine"),
             "notes": self.extras.get("notes", []),
             "runs": self.extras.get("runs", []),
             "mc_sets": self.extras.get("mc_sets", []),
+            "selection": self.extras.get("selection", []),
             "digests": {engine: self.engine_digest(engine) for engine in engines},
             "tasks": [self._describe(task, failed, blocked) for task in self.tasks.values()],
         }

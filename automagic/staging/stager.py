@@ -66,7 +66,7 @@ class Stager:
         self._jobs: list[tuple[int, int, Callable[[], Then]]] = []
         self._count = itertools.count()
         self._condition = threading.Condition(threading.RLock())
-        self._stopping = self._full = self._squeeze = False
+        self._stopping = self._full = self._squeeze = self._squeezing = False
         self._room = 0
         self._told: tuple[int, float] | None = None
         self._waiting = Waiting(self)
@@ -108,6 +108,7 @@ class Stager:
                     file.state, file.tries, file.damaged = "new", 0, 0
             urls = tuple(file.url for file in files)
             self._demands[name] = Demand(name, urls, (0 if first else 1, next(self._count)))
+            self._full = False  # to be found out again
             self._condition.notify_all()
 
     def over(self, name: str) -> None:
@@ -140,12 +141,12 @@ class Stager:
             wanted = {url for demand in self._demands.values() for url in demand.urls}
             if not self._full or any(self._files[url].state in _MOVING for url in wanted):
                 return False
-            return not any(demand.state == "here" for demand in self._demands.values())
+            return all(demand.state == "waiting" for demand in self._demands.values())
 
     def squeeze(self) -> None:
         """Let go of files that are still needed: they are brought again when their turn comes."""
         with self._condition:
-            self._squeeze = True
+            self._squeeze = self.stuck
             self._condition.notify_all()
 
     def close(self) -> None:
@@ -180,6 +181,7 @@ class Stager:
             else:
                 due.append(file.due)
         was_full, self._full = self._full, False
+        self._squeezing, self._squeeze = self._squeeze and was_full, False
         for demand in sorted(self._demands.values(), key=lambda each: each.rank):
             enough = len(self._jobs) >= AHEAD * self.settings.parallel
             if demand.state == "admitted" or (demand.state == "waiting" and not enough):
@@ -230,7 +232,7 @@ class Stager:
             text = f"{demand.name} needs {human(needed)} at once, and the cache may hold {human(quota)}"
             self._give_up(demand, f"{text} (storage.quota in site.toml)")
             return False
-        squeeze, self._squeeze = self._squeeze, False
+        squeeze, self._squeezing = self._squeezing, False
         answer = self.cache.admit(self.lease, wanted, squeeze)
         for url, size in answer.released:
             if url in self._files and self._files[url].state == "here":
@@ -286,6 +288,7 @@ class Stager:
         demand = self._demands.pop(name, None)
         if demand is not None:
             self._leave(demand)
+            self._full = False
             self._condition.notify_all()
 
     def _leave(self, demand: Demand) -> None:

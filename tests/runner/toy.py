@@ -1,5 +1,7 @@
 """``python toy.py analysis=FOLDER [doit's words]``: the real ./doit on a toy analysis, whose tasks are in toy.json.
 
+A task with ``files`` (name to address) brings them from remote storage, as storage.json says.
+
 Run as a process of its own by the tests; FOLDER/mars/toy is the only program.
 """
 
@@ -19,17 +21,25 @@ if [ -n "$code" ]; then echo "it broke"; exit "$code"; fi
 
 def read(folder):
     """Make the session of a toy analysis."""
-    from automagic.graph.task import Input, Output, Resources, Task
+    from automagic.graph.task import Input, Output, Resources, Source, Task
     from automagic.runner.session import Session
 
     tasks = {}
     for name, about in json.loads((folder / "toy.json").read_text()).items():
         stage, _, what = name.partition(":")
         out = f"{stage}-{what}.txt"
+        if "files" in about:
+            told = about.get("about", {})
+            sources = tuple(Source(url, each, *told.get(each, ())) for each, url in about["files"].items())
+            tasks[name] = Task(
+                name, stage, "stage", "stage", "stage", sources=sources,
+                outputs=tuple(Output(each.name, "star", "") for each in sources),
+            )  # fmt: skip
+            continue
         inputs = [
             Input("in", each, path=str(folder / each), checks=about.get("checks", {}))
             if ":" not in each
-            else Input("in", each.replace(":", "-") + ".txt", task=each)
+            else Input("in", each.partition("/")[2] or each.replace(":", "-") + ".txt", task=each.partition("/")[0])
             for each in about.get("in", [])
         ]
         tasks[name] = Task(
@@ -38,7 +48,17 @@ def read(folder):
             Resources(memory_mb=about.get("memory", 10), disk_mb=1, minutes=1),
             exit_codes={7: "no stars"}, conditions={"run": 1}, problem=about.get("problem"),
         )  # fmt: skip
-    return Session(folder, tasks, {"mars": folder / "mars"}, {}, (2, 1000), {"engine": "mars"})
+    return Session(folder, tasks, {"mars": folder / "mars"}, {}, (2, 1000), {"engine": "mars"}, storage(folder))
+
+
+def storage(folder):
+    """Read how remote files are brought."""
+    from automagic.staging.settings import Pauses, Settings
+
+    path = folder / "storage.json"
+    given = json.loads(path.read_text()) if path.exists() else {}
+    pauses = {key: Pauses(*given.pop(key, (0.01, 0.05))) for key in ("retry", "look")}
+    return Settings(Path(given.pop("cache", folder / ".cache")), **given, **pauses)
 
 
 def make(folder, tasks):
