@@ -7,8 +7,9 @@ the baseline stays where it is under any light of the night sky. Gains, baseline
 pixels are bad.
 
 Sample *i* holds the signal at slice *i*; the middle of a shower's light is at `SIGNAL_SLICE`. Rate and noise are set
-so that the largest sum of five samples in an empty pixel of a dark night has a mean of 2.0 and an rms of 0.95
-photo-electrons and one such sum an rms of 1.0 (tested). MAGIC's own figures of these parts are not public.
+so that in an empty pixel of a dark night the largest sum of five samples has a mean of 2.0 and an rms of 1.0, and any
+such sum an rms of 1.05, in units of what a photo-electron of a light pulse gives (tested). MAGIC's own figures of these
+parts are not public.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from openmars.sim.rng import mix, pick, poisson, uniform
 from openmars.sim.telescope import EXCESS_NOISE, REDUCED_GAIN, SIGNAL_SLICE, SLICE_NS, SLICES
 from openmars.sim.trigger import PULSE_SIGMA_NS
 
-NSB_PHE_PER_NS = 0.18
+NSB_PHE_PER_NS = 0.16
 """Photo-electrons of a dark night's sky in a pixel."""
 
 WINDOW = 5
@@ -37,7 +38,7 @@ WORDS_PER_PHE = 20.0
 """Sum of `WINDOW` samples over the peak of one photo-electron at nominal high voltage. A pixel saturates at some
 2700 photo-electrons; more words a photo-electron would be more noise to store."""
 
-NOISE_PHE, SLOW_PHE = 0.63, 0.35
+NOISE_PHE, SLOW_PHE = 0.58, 0.32
 """Noise of electronics in a sum of `WINDOW` samples: from sample to sample, and of all samples together."""
 
 BASELINE, BASELINE_SPREAD = 1408.0, 3.0
@@ -49,11 +50,15 @@ DELAY_RMS_NS = 0.4
 HOT = 30.0
 """Night-sky light of a noisy pixel, as of one with a bright star, in units of the others'."""
 
+TRANSIT_RMS_NS = 0.5
+"""Spread of single photo-electrons' transit times in a photomultiplier: a usual one, MAGIC's own is not public."""
+
 CALIBRATION_PHE = 45.0
 """Mean photo-electrons of a calibration pulse in a pixel."""
 
 CALIBRATION_RMS_NS = 0.45
-"""Length of a calibration pulse: that of a shower's light in a pixel."""
+"""Length of a calibration pulse: that of a shower's light in a pixel (0.50 ns where there are some ten
+photo-electrons, 0.40 ns where there are a hundred), so that the same part of both is in the window."""
 
 WORD_MAX = 2**14 - 1
 
@@ -200,8 +205,9 @@ def light_up(state, readout, k, pe_pixel, pe_time, n, each, middle, waves):  # t
     """Put a shower's photo-electrons, each counting for `each`, on the waves [1039, 82] of telescope `k`."""
     for i in range(n):
         p = pe_pixel[i]
-        place = SIGNAL_SLICE + (pe_time[i] - middle) / SLICE_NS + readout.delay[k, p]
-        j, _ = pick(state)
+        j, u = pick(state)
+        transit = TRANSIT_RMS_NS * readout.normal[int(u * _TABLE)]
+        place = SIGNAL_SLICE + (pe_time[i] - middle + transit) / SLICE_NS + readout.delay[k, p]
         if _FIRST <= place < _LAST:
             _add(waves[p], place, each * readout.charge[j], readout.pulse)
 
@@ -209,10 +215,11 @@ def light_up(state, readout, k, pe_pixel, pe_time, n, each, middle, waves):  # t
 @njit(cache=True)
 def flash(state, readout, k, mean, moment, waves):  # type: ignore[no-untyped-def]  # compiled
     """Put a calibration pulse of `mean` photo-electrons a pixel at slice `moment` on the waves."""
+    rms = math.sqrt(CALIBRATION_RMS_NS**2 + TRANSIT_RMS_NS**2) / SLICE_NS
     for p in range(waves.shape[0]):
         for _ in range(poisson(state, mean)):
             j, u = pick(state)
-            place = moment + readout.normal[j] * (CALIBRATION_RMS_NS / SLICE_NS) + readout.delay[k, p]
+            place = moment + rms * readout.normal[j] + readout.delay[k, p]
             _add(waves[p], place, readout.charge[int(u * _TABLE)], readout.pulse)
 
 
