@@ -20,8 +20,8 @@ MANY_NIGHTS = 40
 class Hours:
     """Runs and hours of a part of a selection.
 
-    `unknown` counts the runs whose length is not known; they are in no hours. `causes` counts the runs left out by
-    reason, as keys of `automagic.index.selection.WORDS`.
+    `unknown` and `unknown_left_out` count the runs whose length is not known; they are in no hours. `causes` counts
+    the runs left out by reason, as keys of `automagic.index.selection.WORDS`.
     """
 
     name: str
@@ -30,23 +30,31 @@ class Hours:
     hours_taken: float = 0.0
     hours_left_out: float = 0.0
     unknown: int = 0
-    zenith: tuple[float, float] | None = None
+    unknown_left_out: int = 0
     causes: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Row) -> None:
         """Count a run."""
         hours = (row["minutes"] or 0.0) / 60
-        self.unknown += row["minutes"] is None
         if row["taken"]:
             self.taken += 1
             self.hours_taken += hours
+            self.unknown += row["minutes"] is None
         else:
             self.left_out += 1
             self.hours_left_out += hours
+            self.unknown_left_out += row["minutes"] is None
             self.causes[row["cause"]] += 1
-        if row["zenith_min"] is not None:
-            low, high = self.zenith or (90.0, 0.0)
-            self.zenith = min(low, row["zenith_min"]), max(high, row["zenith_max"])
+
+    @property
+    def time_taken(self) -> str:
+        """The hours taken in words."""
+        return _time(self.hours_taken, self.taken, self.unknown)
+
+    @property
+    def time_left_out(self) -> str:
+        """The hours left out in words."""
+        return _time(self.hours_left_out, self.left_out, self.unknown_left_out)
 
     @property
     def why(self) -> str:
@@ -153,12 +161,14 @@ def sentence(name: str, rows: Sequence[Row]) -> str:
     """
     whole = total(rows)
     every = whole.taken + whole.left_out
-    text = f"{of(whole.taken, every)} of {name} taken, {length(whole.hours_taken)}"
-    if whole.left_out:
-        text += f"; {whole.left_out:,} left out, {length(whole.hours_left_out)}"
-    if whole.unknown:
-        text += f"; of {whole.unknown:,} the length is not known"
-    return text
+    text = f"{of(whole.taken, every)} of {name} taken, {whole.time_taken}"
+    return f"{text}; {whole.left_out:,} left out, {whole.time_left_out}" if whole.left_out else text
+
+
+def _time(hours: float, runs: int, unknown: int) -> str:
+    if unknown and unknown == runs:
+        return "length not known"
+    return f"{length(hours)} and {unknown:,} of unknown length" if unknown else length(hours)
 
 
 def of(part: int, whole: int) -> str:

@@ -15,7 +15,6 @@ from automagic.report.selection import (
     by_period,
     by_reason,
     by_time,
-    length,
     sentence,
     word,
 )
@@ -50,7 +49,7 @@ def which_runs(folder: Path, rows: Sequence[Row], notes: Sequence[str], *, simul
             (title, [_line(part, several) for part in several])
             for title, several in ((time, parts), ("period", by_period(rows)), ("conditions", by_conditions(rows)))
         ],
-        "reasons": [(word(p.name), p.left_out, length(p.hours_left_out)) for p in by_reason(rows)],
+        "reasons": [(word(p.name), p.left_out, p.time_left_out) for p in by_reason(rows)],
         "left_out": [_left_out(row) for row in left_out[:MOST_LISTED]],
         "number_left_out": len(left_out),
         "remarks": [(row["run"], row["remarks"]) for row in rows if row["taken"] and row["remarks"]],
@@ -64,11 +63,11 @@ def _line(part: Hours, several: Sequence[Hours]) -> dict[str, Any]:
     return {
         "name": part.name,
         "runs": part.taken,
-        "hours": length(part.hours_taken),
+        "hours": part.time_taken,
         "taken_percent": round(100 * part.hours_taken / longest, 2),
         "left_out_percent": round(100 * part.hours_left_out / longest, 2),
         "left_out": part.left_out,
-        "hours_left_out": length(part.hours_left_out),
+        "hours_left_out": part.time_left_out,
         "why": part.why,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from automagic.index.matching import Match
@@ -109,9 +110,7 @@ def show(
     from rich.text import Text
 
     console.print(Text.assemble((name, "bold"), f": {sentence(source, rows)}"), soft_wrap=True)
-    reasons = ", ".join(
-        f"{part.left_out:,} {word(part.name)} ({length(part.hours_left_out)})" for part in by_reason(rows)
-    )
+    reasons = ", ".join(f"{part.left_out:,} {word(part.name)} ({part.time_left_out})" for part in by_reason(rows))
     if reasons:
         console.print(Text(f"left out: {reasons}"), soft_wrap=not console.is_terminal)
     if every or len(rows) <= MANY_RUNS:
@@ -192,7 +191,10 @@ def _verdict(row: Row, narrow: bool) -> list[Text]:
     from rich.text import Text
 
     if row["taken"]:
-        verdict, why = Text("taken", style="green"), Text(row["remarks"] or "", style="yellow")
+        verdict, why = (
+            Text("taken", style="green"),
+            Text(shorten(row["remarks"] or "", 100, placeholder=" …"), style="yellow"),
+        )
         return [Text(": ").join([verdict, why]) if why else verdict] if narrow else [verdict, why]
     sentence = row["reason"].removeprefix("its ")
     return [Text(sentence, style="red")] if narrow else [Text(word(row["cause"]), style="red"), Text(sentence)]
@@ -232,7 +234,11 @@ def _hours(console: Console, rows: Sequence[Row]) -> Table:
         table.add_row(f"[dim]by {title}[/dim]")
         few = several if len(several) <= MANY_NIGHTS else several[: MANY_NIGHTS - 1]
         for part in few:
-            cells: list[Any] = [f"  {part.name}", f"{part.taken:,}" if part.taken else "–", _hours_cell(part)]
+            cells: list[Any] = [
+                f"  {part.name}",
+                f"{part.taken:,}" if part.taken else "–",
+                part.time_taken if part.taken else "–",
+            ]
             if with_bars:
                 cells.append(_bar(part, longest, ascii_only=console.options.ascii_only))
             table.add_row(*cells, _left_out(part))
@@ -242,19 +248,13 @@ def _hours(console: Console, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _hours_cell(part: Hours) -> str:
-    if part.taken and part.unknown == part.taken + part.left_out:
-        return "not known"
-    return length(part.hours_taken) if part.taken else "–"
-
-
 def _left_out(part: Hours) -> Text:
     from rich.text import Text
 
     if not part.left_out:
         return Text("")
     runs = f"{part.left_out:,} run{'' if part.left_out == 1 else 's'}"
-    return Text(f"{runs}, {length(part.hours_left_out)}: {part.why}", style="dim")
+    return Text(f"{runs}, {part.time_left_out}: {part.why}", style="dim")
 
 
 def _bar(part: Hours, longest: float, *, ascii_only: bool) -> Text:
@@ -274,8 +274,9 @@ def _groups(groups: list[Match]) -> Table:
     table = _table("conditions", "runs", "hours", "Monte Carlo", "off runs")
     table.columns[1].justify = table.columns[2].justify = "right"
     for group in groups:
-        hours = sum(run.minutes or 0 for run in group.runs) / 60
-        cells: list[Any] = [str(group.conditions), f"{len(group.runs):,}", length(hours)]
+        known = [run.minutes for run in group.runs if run.minutes is not None]
+        hours = length(sum(known) / 60) if known else "not known"
+        cells: list[Any] = [str(group.conditions), f"{len(group.runs):,}", hours]
         if group.mc is None:
             table.add_row(*cells, Text("none fits", style="red"), "")
             continue

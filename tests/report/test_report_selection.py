@@ -68,13 +68,14 @@ def test_hours_by_night_period_condition_and_reason():
         ("2020-11-02", 1, 1, 0.333, 0.333),
         ("2020-11-03", 1, 2, 0.333, 0.333),
     ]
-    assert nights[1].unknown == 1
+    assert (nights[1].unknown, nights[1].unknown_left_out) == (0, 1)
+    assert by_reason(ROWS)[1].time_left_out == "length not known"
     assert nights[1].why == "1 telescope missing, 1 bright sky"
     assert [part.name for part in by_period(ROWS)] == ["ST.03.16"]
     assert [part.name for part in by_conditions(ROWS)] == ["5–35°, dark", "5–35°, NSB 3–5"]
     assert [part.name for part in by_reason(ROWS)] == ["telescope", "nsb", "cloudiness"]
     assert sentence("CrabNebula", ROWS) == (
-        "2 of 5 runs of CrabNebula taken, 0.67 h; 3 left out, 0.67 h; of 1 the length is not known"
+        "2 of 5 runs of CrabNebula taken, 0.67 h; 3 left out, 0.67 h and 1 of unknown length"
     )
 
 
@@ -133,7 +134,7 @@ def test_the_table_says_each_run_and_its_reason():
     assert "00000001 2020-11-02 W0.40+035 20 20–24 1 0.90 10 250 taken" in text
     assert "00000002 2020-11-02 W0.40+035 20 20–24 1 0.90 80 250 clouds cloudiness is wrong" in text
     assert "taken M2 lacks subrun 002" in text
-    assert "left out: 1 telescope missing (0.33 h), 1 bright sky (0.00 h), 1 clouds (0.33 h)" in text
+    assert "left out: 1 telescope missing (0.33 h), 1 bright sky (length not known), 1 clouds (0.33 h)" in text
     assert "· a note" in text
 
 
