@@ -21,13 +21,15 @@ def gather(found: Walk) -> tuple[pa.Table, pa.Table, pa.Table]:
     import pyarrow as pa
 
     names: list[str] = []
-    sizes: list[int] = []
-    mtimes: list[int] = []
+    sizes: list[int | None] = []
+    mtimes: list[int | None] = []
+    places: list[str] = []
     folders: list[int] = []
     for scan in found.scans:
         names += scan.names
         sizes += scan.sizes
         mtimes += scan.mtimes_ns
+        places += scan.places or ["online"] * len(scan.names)
         folders.append(len(scan.names))
     paths = [_readable(scan.path) for scan in found.scans]
     table = pa.table(
@@ -36,10 +38,11 @@ def gather(found: Walk) -> tuple[pa.Table, pa.Table, pa.Table]:
             "name": _texts(names),
             "size": pa.array(sizes, pa.int64()),
             "mtime_ns": pa.array(mtimes, pa.int64()),
+            "place": pa.array(places, pa.string()),
         }
     )
     files, unknown = understand(table)
-    return _placed(files), _unknown(unknown, found.scans), _folders(found, paths)
+    return _placed(files), _unknown(unknown.drop_columns("place"), found.scans), _folders(found, paths)
 
 
 def _repeated(values: list[str], counts: list[int]) -> Any:
@@ -78,7 +81,7 @@ def _placed(files: pa.Table) -> pa.Table:
         "name": files["name"],
         "size": files["size"],
         "mtime_ns": files["mtime_ns"],
-        "place": pa.repeat("online", files.num_rows),
+        "place": files["place"],
         **{name: files[name] for name in COLUMNS},
     }
     for key, name in _PLACE.items():

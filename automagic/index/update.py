@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automagic.errors import UserError
+from automagic.index.remote import LIST_AGAIN_S, list_remote
 from automagic.index.store import ORDER, Store
 from automagic.index.walk import Known, Walk, outermost, walk
 
@@ -44,8 +45,12 @@ class Pass:
         Rows of these tables.
     seconds
         Wall time.
+    runs, nights
+        Of observations.
     unwritten
         Why the index could not be written, or `None`.
+    notes
+        Sentences about remote storage.
     """
 
     files: int = 0
@@ -70,7 +75,7 @@ def updated(
     roots: Iterable[str],
     wanted: Wanted | None = None,
     full: bool = False,
-    listings: Iterable[tuple[str, Callable[[], Iterable[Any]]]] = (),
+    again_s: float = LIST_AGAIN_S,
 ) -> Iterator[tuple[Any, Pass]]:
     """Bring an index up to date and open it.
 
@@ -79,11 +84,13 @@ def updated(
     index
         Its folder; where that cannot be written to, the index lives as long as the connection.
     roots
-        Absolute folders. The index is of exactly these.
+        Absolute folders and addresses of remote storage. The index is of exactly these.
     wanted
         Whose headers to read; `None` for none.
     full
         Look at every file again, not only at folders that changed.
+    again_s
+        Seconds after which remote storage is listed again.
 
     Yields
     ------
@@ -106,7 +113,7 @@ def updated(
         connection.execute("SET TimeZone = 'UTC'")
         try:
             try:
-                _refresh(connection, store, state, places, wanted, full, done)
+                _refresh(connection, store, state, places, wanted, full, again_s, done)
             except duckdb.Error:
                 if not state:
                     raise
@@ -114,7 +121,7 @@ def updated(
                 done = Pass()
                 connection.close()
                 connection = duckdb.connect(":memory:")
-                _refresh(connection, store, {}, places, wanted, full, done)
+                _refresh(connection, store, {}, places, wanted, full, again_s, done)
             _count(connection, done)
             done.unwritten = store.problem
             done.seconds = time.perf_counter() - began
@@ -126,6 +133,9 @@ def updated(
 def _there(roots: Iterable[str]) -> list[str]:
     folders = []
     for root in roots:
+        if "://" in root:
+            folders.append(root)
+            continue
         if not os.path.isdir(root):
             raise UserError(
                 f"there is no folder {root}",
@@ -142,14 +152,17 @@ def _refresh(
     roots: list[str],
     wanted: Wanted | None,
     full: bool,
+    again_s: float,
     done: Pass,
 ) -> None:
     from automagic.index.merge import add_headers, keep_headers, merge
 
     had = bool(state)
     known = _known(connection, store) if had else {}
-    found = walk(roots, known, full)
-    _not_unmounted(roots, known, found, full)
+    folders, urls = ([root for root in roots if ("://" in root) == far] for far in (False, True))
+    found = walk(folders, known, full, os.path.realpath(store.folder))
+    _not_unmounted(folders, known, found, full)
+    listed, done.notes = list_remote(urls, known, state.get("listed", {}), found, 0.0 if full else again_s)
     done.folders, done.read = len(found.same) + len(found.scans), len(found.scans)
     same = had and not found.scans and len(found.same) == len(known)
     if same:
@@ -164,7 +177,7 @@ def _refresh(
             add_headers(connection, wanted, done)
     _derive(connection, store, had)
     tables = [table for table in ORDER if not (same and table in ("files", "unknown", "folders"))]
-    store.write(connection, tables, {"roots": roots})
+    store.write(connection, tables, {"roots": roots, "listed": listed})
 
 
 def _derive(connection: Any, store: Store, had: bool) -> None:

@@ -30,10 +30,12 @@ class Scan:
     ----------
     path, inode, mtime_ns
         Of the folder; the time is that before it was read.
-    names, sizes, mtimes_ns
-        Of its files.
+    names, sizes, mtimes_ns, places
+        Of its files; `places` is empty where all are online, as on this machine.
     folders
         Names of the folders in it.
+    links
+        Links to files: name, size, time, and the file that it leads to. They count where that is in no folder walked.
     odd
         Name, and why it is no file that can be read: a link to nothing, a socket …
     error
@@ -45,15 +47,17 @@ class Scan:
     mtime_ns: int = 0
     device: int = 0
     names: list[str] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    mtimes_ns: list[int] = field(default_factory=list)
+    sizes: list[int | None] = field(default_factory=list)
+    mtimes_ns: list[int | None] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    links: list[tuple[str, int, int, str]] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
     error: str | None = None
 
     def settled(self, now_ns: int) -> bool:
         """Whether nothing here is so young that it may have changed since without being seen."""
-        newest = max(self.mtime_ns, max(self.mtimes_ns, default=0))
+        newest = max(self.mtime_ns, max((time for time in self.mtimes_ns if time), default=0))
         return self.error is None and newest < now_ns - int(RECENT_S * 1e9)
 
 
@@ -74,7 +78,7 @@ class Walk:
     started_ns: int = 0
 
 
-def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False) -> Walk:
+def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False, without: str = "") -> Walk:
     """Walk trees.
 
     Each folder is met once, also where links or nested roots lead to it twice: by the first path in the order of
@@ -88,6 +92,8 @@ def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False) -> W
         All folders of the last pass by path; what is not in it is read.
     full
         Read all folders.
+    without
+        A folder that is passed over: that of the index itself.
     """
     found = Walk(started_ns=time.time_ns())
     below: dict[str, list[str]] = defaultdict(list)
@@ -106,16 +112,30 @@ def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False) -> W
                 seen.add((status.st_dev, status.st_ino))
                 found.same.append(path)
                 following += below[path]
-        for scan in _scans(unread):
-            if scan is None or (scan.device, scan.inode) in seen:
+        for read in _scans(unread):
+            if read is None or (read.device, read.inode) in seen:
                 continue
-            if scan.error is None:
-                seen.add((scan.device, scan.inode))
-            found.scans.append(scan)
-            base = scan.path.rstrip("/")
-            following += [f"{base}/{name}" for name in scan.folders]
-        level = sorted(following)
+            if read.error is None:
+                seen.add((read.device, read.inode))
+            found.scans.append(read)
+            base = read.path.rstrip("/")
+            following += [f"{base}/{name}" for name in read.folders]
+        level = sorted(path for path in following if path != without)
+    for each in found.scans:
+        _add_links(each, seen)
     return found
+
+
+def _add_links(scan: Scan, seen: set[tuple[int, int]]) -> None:
+    for name, size, mtime_ns, target in scan.links:
+        try:
+            status = os.stat(os.path.dirname(target))
+        except OSError:
+            continue
+        if (status.st_dev, status.st_ino) not in seen:
+            scan.names.append(name)
+            scan.sizes.append(size)
+            scan.mtimes_ns.append(mtime_ns)
 
 
 def outermost(roots: Iterable[str]) -> list[str]:
@@ -174,6 +194,7 @@ def scan(path: str) -> Scan | None:
         status = os.fstat(descriptor)
         found.device, found.inode, found.mtime_ns = status.st_dev, status.st_ino, status.st_mtime_ns
         _entries(descriptor, found)
+        found.links = [(*link[:3], os.path.realpath(f"{path}/{link[0]}")) for link in found.links]
     except OSError as error:
         found.error = error.strerror or str(error)
     finally:
@@ -197,7 +218,9 @@ def _entries(descriptor: int, found: Scan) -> None:
             except OSError as error:
                 found.odd.append((entry.name, f"it cannot be looked at: {error.strerror}"))
                 continue
-            if regular(status.st_mode):
+            if entry.is_symlink() and regular(status.st_mode):
+                found.links.append((entry.name, status.st_size, status.st_mtime_ns, ""))
+            elif regular(status.st_mode):
                 names.append(entry.name)
                 sizes.append(status.st_size)
                 mtimes.append(status.st_mtime_ns)

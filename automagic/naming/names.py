@@ -17,6 +17,7 @@ __all__ = ["OTHER", "PER_TELESCOPE", "REASONS", "parse", "reason"]
 
 REASONS = (
     (r"[\x00-\x1f\x7f]", "it has a line break or another control character"),
+    (r"\\x[0-9a-f]{2}", "it has bytes that are not UTF-8, shown as \\xff"),
     (r"^\.", "it is hidden: another program's temporary file?"),
     (r"\.(?:tmp|part|partial|temp|filepart|crdownload)$", "it looks like a transfer that has not ended"),
     (
