@@ -96,7 +96,7 @@ class Data(Section):
     wobbles
         Wobble positions such as ``"W0.40+035"``, or ``"W0.40"`` for all angles; all by default.
     minutes_min
-        Shortest effective time of a run in minutes; 0 by default.
+        Shortest effective time of a run in minutes, as far as the index knows it; 0 by default.
     quality
         Whether ``quate`` judges each run and its bad minutes are cut out.
     """

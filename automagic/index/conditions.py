@@ -73,6 +73,13 @@ def zenith_ranges() -> tuple[Range, ...]:
     return tuple(sorted(found))
 
 
+@cache
+def tabled_periods() -> frozenset[str]:
+    """Return the names of the periods whose nights are known."""
+    with (CATALOG / "periods.csv").open(encoding="utf-8", newline="") as file:
+        return frozenset(row["name"] for row in csv.DictReader(file))
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What one set of Monte Carlo and models is made for; `None` where not known.

@@ -10,10 +10,13 @@ from typing import Any
 from automagic.index.conditions import Conditions, conditions, nsb_class, nsb_of
 from automagic.index.runs import McSet, Run
 from automagic.index.selection import listed, named
-from automagic.naming import McName
+from automagic.naming import McName, wobble
 
 OFF_MARGIN = 5.0
 """Off runs may lie this many degrees outside the zenith range of the Monte Carlo (as in MarsUtil)."""
+
+MC_OFFSET = 0.4
+"""Of the source from the centre in degrees, in Monte Carlo of the geometries w0 and wr (catalog/mc_productions.csv)."""
 
 _LEVELS = ("calibrated", "star", "superstar", "melibea")
 
@@ -164,16 +167,48 @@ def natural(version: str | None) -> list[tuple[int, str]]:
 
 
 def mc_remarks(run: Run, mc: McSet) -> list[str]:
-    """Say what is unusual about a run with its Monte Carlo: a zenith range that goes beyond the set's."""
-    if run.zenith is None or run.middle is None:
-        return []
-    low, high = run.zenith
-    if mc.zenith[0] <= low and high <= mc.zenith[1]:
-        return []
-    return [
-        f"run {run.run:08d} goes from {low:.1f}° to {high:.1f}° zenith distance; "
-        f"{mc.name} was chosen by the middle, {run.middle:.1f}°"
-    ]
+    """Say what is unusual about a run with its Monte Carlo: zenith distances beyond the set's, another offset."""
+    said = []
+    if _beyond(run, mc):
+        assert run.zenith is not None
+        low, high = run.zenith
+        said.append(
+            f"run {run.run:08d} goes from {low:.1f}° to {high:.1f}° zenith distance; "
+            f"{mc.name} was chosen by the middle, {run.middle:.1f}°"
+        )
+    if _elsewhere(run, mc):
+        assert run.wobble is not None
+        said.append(
+            f"run {run.run:08d} has its source {wobble(run.wobble)[0]:.2f}° off the centre, {mc.name} {MC_OFFSET:.2f}°"
+        )
+    return said
+
+
+def _beyond(run: Run, mc: McSet) -> bool:
+    return run.zenith is not None and not mc.zenith[0] <= run.zenith[0] <= run.zenith[1] <= mc.zenith[1]
+
+
+def _elsewhere(run: Run, mc: McSet) -> bool:
+    """Whether the Monte Carlo has its source at another distance from the centre of the camera."""
+    if mc.geometry not in ("w0", "wr") or run.wobble is None:
+        return False
+    return abs(wobble(run.wobble)[0] - MC_OFFSET) > 0.05
+
+
+def _all_remarks(runs: list[Run], mc: McSet) -> list[str]:
+    """Say the same of many runs, in a sentence where they are more than three."""
+    beyond = [run for run in runs if _beyond(run, mc)]
+    elsewhere = [run for run in runs if _elsewhere(run, mc)]
+    if max(len(beyond), len(elsewhere)) <= 3:
+        return [each for run in runs for each in mc_remarks(run, mc)]
+    said = []
+    if beyond:
+        said.append(f"{named([run.run for run in beyond])}: their zenith distance goes beyond that of {mc.name}, "
+                    "which was chosen by their middle")  # fmt: skip
+    if elsewhere:
+        said.append(f"{named([run.run for run in elsewhere])}: their source is not {MC_OFFSET:.2f}° off the centre, "
+                    f"as that of {mc.name} is")  # fmt: skip
+    return said
 
 
 def choose_off(mc: McSet, off_runs: list[Run], runs: Sequence[Run] = ()) -> tuple[list[Run], list[str]]:
@@ -278,9 +313,7 @@ def _with_off(group: Match, off_runs: list[Run], users: dict[str, list[Run]]) ->
     mc = group.mc
     if mc is None:
         return group
-    edge = [each for run in group.runs for each in mc_remarks(run, mc)]
-    if len(edge) > 3:
-        edge = [f"{len(edge):,} runs go beyond the zenith range of {mc.name}; it was chosen by their middle"]
+    edge = _all_remarks(group.runs, mc)
     silent = [each.word for each in _CONDITIONS if each.of_mc(mc, group.runs[0]) is None]
     unknown = [f"{listed(silent)} of {mc.name} not known, taken as fitting"] if silent else []
     if group.conditions.hv == "reduced":

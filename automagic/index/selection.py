@@ -15,7 +15,7 @@ from automagic.analysis import Analysis
 from automagic.cards import closest
 from automagic.errors import UserError
 from automagic.index.checks import CHECKS, SKY, UNKNOWN, Judge, Reason, itself
-from automagic.index.conditions import Conditions, conditions, grouped, nsb_of
+from automagic.index.conditions import Conditions, conditions, grouped, nsb_of, tabled_periods
 from automagic.index.remarks import remarks
 from automagic.index.runs import Run
 
@@ -182,7 +182,12 @@ def _chosen(found: list[Run], judge: Judge, keys: list[str]) -> Selection:
         else:
             taken.append(run)
     said = {run.run: remarks(run) for run in taken}
-    notes = [*_left_out_notes(left_out), *_remark_notes(said), *_unknown_notes(judge, taken, keys)]
+    notes = [
+        *_period_notes(judge, found),
+        *_left_out_notes(left_out),
+        *_remark_notes(said),
+        *_unknown_notes(judge, taken, keys),
+    ]
     return Selection(taken, notes, left_out, {run: each for run, each in said.items() if each})
 
 
@@ -206,6 +211,16 @@ def _unknown_notes(judge: Judge, runs: list[Run], keys: list[str]) -> list[str]:
             f"so {applied} {'was' if single else 'were'} not applied"
         )
     return notes
+
+
+def _period_notes(judge: Judge, found: list[Run]) -> list[str]:
+    """Say which of the periods asked for no table has and no run is of: a mistake in writing, or a gap in the table."""
+    known = {run.period for run in found}
+    return [
+        f"data.periods: catalog/periods.csv has no {each}, so no night is known to be of it"
+        for each in judge.data.periods or ()
+        if each not in known and each not in tabled_periods()
+    ]
 
 
 def _left_out_notes(left_out: list[tuple[Run, Reason]]) -> list[str]:

@@ -1,5 +1,7 @@
 """Each group of runs gets the Monte Carlo and the off runs of its conditions, or is told which condition has none."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,6 +70,17 @@ def test_the_middle_decides_and_a_straddling_run_is_told():
         "run 00000001 goes from 32.5° to 36.5° zenith distance; GA_za05to35_w0 was chosen by the middle, 34.5°"
     )
     assert mc_remarks(run(middle=20), low) == []
+    (group,) = match([run(n, middle=34.5) for n in range(5)], [low, high], [], "w0")
+    assert group.remarks[0].startswith("5 runs: their zenith distance goes beyond that of GA_za05to35_w0")
+
+
+def test_a_source_at_another_offset_is_told():
+    off_axis = dataclasses.replace(run(), wobble="W0.70+035")
+    assert mc_remarks(off_axis, mc()) == [
+        "run 00000001 has its source 0.70° off the centre, GA_za05to35_w0 0.40°",
+    ]
+    assert mc_remarks(off_axis, dataclasses.replace(mc(), geometry="wd")) == []
+    assert mc_remarks(dataclasses.replace(run(), wobble=None), mc()) == []
 
 
 @pytest.mark.parametrize(

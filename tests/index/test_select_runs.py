@@ -191,6 +191,12 @@ def test_what_is_not_known_is_said_once_for_all(crab):
     ]
 
 
+def test_a_period_that_no_table_has_is_told(crab):
+    notes = select(asking(crab, periods=["ST.03.61"]), [run(1, period=None)]).notes
+    assert "data.periods: catalog/periods.csv has no ST.03.61, so no night is known to be of it" in notes
+    assert not any("periods.csv" in each for each in select(asking(crab, periods=["ST.03.16"]), [run()]).notes)
+
+
 def test_many_left_out_are_counted_by_reason(crab):
     found = [run(n) for n in range(1, 4)] + [run(n, cloudiness=80.0) for n in range(10, 50)]
     selection = select(crab, [*found, run(60, source="Mrk421"), run(61, transmission=0.5)])
