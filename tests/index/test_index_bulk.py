@@ -1,7 +1,7 @@
 """Names read in whole columns say what names read one by one say."""
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automagic.index.bulk import COLUMNS, understand
@@ -63,6 +63,7 @@ def expected(name):
     return row
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, max_size=30))
 def test_names_in_columns_say_what_single_names_say(names):
     files, unknown = understand(pa.table({"name": pa.array(names, pa.string())}))
@@ -73,6 +74,7 @@ def test_names_in_columns_say_what_single_names_say(names):
         assert row["reason"] == reason(row["name"]) != ""
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=20).filter(lambda name: b"/" not in name and b"\0" not in name)))
 def test_any_bytes_of_names_become_rows(raw):
     names = [name.decode("utf-8", "surrogateescape") for name in raw]
