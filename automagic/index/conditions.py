@@ -10,12 +10,13 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from automagic.index.inside import night_sky
 from automagic.index.runs import Run
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
 
 DC_PER_NSB = 1000.0
-"""Anode current in nA for a night-sky background of one dark night's.
+"""Anode current in nA that stands for a night-sky background of one dark night's in the table of cleaning levels.
 
 The cleaning levels of Ahnen et al. (2017) change at 2, 3, 5, 8 and 12 times the dark background, those of MarsUtil at
 2000, 3000, 5000, 8000 and 12000 nA, to the same values; so the two are taken for the same steps.
@@ -60,9 +61,7 @@ def nsb_class(nsb: float | None, hv: str | None = None) -> str | None:
 
 def nsb_of(run: Run) -> float | None:
     """Return the night-sky background of a run, from the anode current where nothing else tells."""
-    if run.nsb is not None or run.dc_na is None:
-        return run.nsb
-    return run.dc_na / DC_PER_NSB
+    return night_sky(run.dc_na, run.hv) if run.nsb is None else run.nsb
 
 
 @cache

@@ -20,7 +20,11 @@ STANDARD = (
     Default("zenith", (5.0, 50.0), "Monte Carlo za05to35 and za35to50, as named in MarsUtil and magic-cta-pipe"),
     Default("hv", ("nominal",), "reduced HV needs Monte Carlo tuned to it (MarsUtil)"),
     Default("trigger", ("standard",), "Sum-Trigger-II data need Monte Carlo and models of their own"),
-    Default("nsb", (0.0, 2.0), "levels 6/3.5 phe and Monte Carlo as it is: up to 2000 nA (MarsUtil), about twice dark"),
+    Default(
+        "nsb",
+        (0.0, 2.0),
+        "Monte Carlo as it is and levels 6/3.5 phe: up to twice dark (arXiv:1704.00906), 2000 nA in MarsUtil",
+    ),
     Default("transmission", 0.85, "magic-cta-pipe; DL3 files cannot have the LIDAR's correction, so not 0.55"),
     Default("cloudiness", 45.0, "CloudinessMax of MarsUtil's quate"),
 )

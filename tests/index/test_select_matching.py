@@ -39,7 +39,7 @@ def test_classes_of_light_follow_the_cleaning_levels():
         "NSB 12–20",
         "NSB above 20",
     ]
-    assert nsb_of(run(dc_na=2500.0)) == 2.5
+    assert nsb_of(run(dc_na=2750.0)) == 2.5
     assert nsb_of(run(nsb=1.0, dc_na=2500.0)) == 1.0
     assert nsb_of(run()) is None
 

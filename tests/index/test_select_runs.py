@@ -82,7 +82,7 @@ def reason(analysis, each):
         ({"zenith": [5, 20]}, {}, "zenith", "outside data.zenith, 5–20°"),
         ({"azimuth": [270, 90]}, {}, "azimuth", "its azimuth 110° is outside data.azimuth, 270–90°"),
         ({}, {"nsb": 3.25}, "nsb", "its NSB 3.25 is outside the usual 0–2"),
-        ({}, {"nsb": None, "dc_na": 3250.0}, "nsb", "its NSB 3.25"),
+        ({}, {"nsb": None, "dc_na": 3575.0}, "nsb", "its NSB 3.25"),
         ({}, {"transmission": 0.62}, "transmission", "its transmission 0.62 is below the usual 0.85"),
         ({"cloudiness": 10}, {}, "cloudiness", "its cloudiness 12 % is above data.cloudiness, 10 %"),
         ({"rate": [300, 400]}, {}, "rate", "its rate 250 Hz is outside data.rate, 300–400 Hz"),
