@@ -23,7 +23,7 @@ STANDARD = (
     Default(
         "nsb",
         (0.0, 2.0),
-        "Monte Carlo as it is and levels 6/3.5 phe: up to twice dark (arXiv:1704.00906), 2000 nA in MarsUtil",
+        "levels 6/3.5 phe and Monte Carlo as it is: up to 2000 nA (MarsUtil), taken as twice dark",
     ),
     Default("transmission", 0.85, "magic-cta-pipe; DL3 files cannot have the LIDAR's correction, so not 0.55"),
     Default("cloudiness", 45.0, "CloudinessMax of MarsUtil's quate"),
