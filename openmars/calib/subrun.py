@@ -98,7 +98,8 @@ class Subrun:
         blocks: dict[int, RawEvents] = {}
         for place, events in self._pieces() if any(first.values()) else ():
             self._collect(events)
-            blocks |= {kind: self._take(kind) for kind, end in first.items() if place == end}
+            complete = {kind: self._take(kind) for kind, ends in self._ends.items() if place in ends}
+            blocks = complete | blocks  # the first of each kind stays
             if place >= max(first.values()):
                 break
         for kind in self._waiting:

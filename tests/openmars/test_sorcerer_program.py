@@ -29,7 +29,8 @@ GAIN[DEAD] = 0
 EDGES = ("Fundamental", "FromExtractor", "FromExtractorRndm")
 
 
-def words(rng: np.random.Generator, phe: np.ndarray, voltage: float = 1.0, shift: float = 0.0) -> np.ndarray:
+def words(rng: np.random.Generator, phe: np.ndarray, voltage: np.ndarray | float = 1.0,
+          shift: float = 0.0) -> np.ndarray:  # fmt: skip
     """Samples of pulses of `phe` photo-electrons at slice 25, uint16 [n, 1039, 50]: Gaussian noise, no sky."""
     size = (rng.normal(phe, np.sqrt(0.2 * phe)) * GAIN * voltage * WORDS / IN_WINDOW).astype(np.float32)
     wave = size[:, :, None] * PULSE.astype(np.float32)
@@ -38,7 +39,7 @@ def words(rng: np.random.Generator, phe: np.ndarray, voltage: float = 1.0, shift
 
 
 def write(folder: Path, kind: int, pattern: np.ndarray, seed: int, *, telescope: int = 1, day: int = DAY,
-          run: int = RUN, voltage: float = 1.0, shift: float = 0.0) -> Path:  # fmt: skip
+          run: int = RUN, voltage: np.ndarray | float = 1.0, shift: float = 0.0) -> Path:  # fmt: skip
     """A raw file: showers are 20 photo-electrons in the first hundred pixels."""
     rng, n = np.random.default_rng(seed), len(pattern)
     phe = np.where((pattern == 2)[:, None], rng.poisson(PHE, (n, N_PIXELS)), 0)
@@ -163,11 +164,28 @@ def test_interleaved_events_follow_a_changed_camera(runs, tmp_path):
     assert means["Constants"] == pytest.approx(0.6 * 20 + 5 * 25 / WORDS, rel=0.1)
 
 
+def test_a_gain_that_drifts_is_followed_block_by_block(runs, tmp_path):
+    """It falls at the end of the second of four blocks: the third is still calibrated with the old conversion."""
+    pattern = np.tile([2, 128, 128, 8], 80).astype(np.uint8)
+    fallen = np.arange(len(pattern)) >= 160
+    write(tmp_path, 0, pattern, 8, voltage=np.where(fallen, 0.7, 1.0)[:, None])
+    keys = ["--rc=MJSorcerer.CalibrationBlock:20", "--rc=MJSorcerer.PedestalBlock:20"]
+    assert sorcerer(f"--ind={tmp_path}/*_D_*", f"--constants={scalib(runs)}", f"--out={tmp_path}", *keys) == 0
+    events = read_tree(calibrated(tmp_path), "Events")
+    charge = events["MCerPhotEvt.fPixels.fPhot"][events["MTriggerPattern.fPrescaled"] == 128][:, :DEAD].mean(axis=1)
+    # the third block of light pulses ends with event 237, the 119th shower is the first after it
+    for part, expected in ((slice(0, 80), 20), (slice(80, 118), 14), (slice(118, 160), 20)):
+        assert charge[part].mean() == pytest.approx(expected, rel=0.04)
+    phe = read_tree(tmp_path / f"ssignal{RUN:08d}_M1.root", "IntCal")
+    assert phe["fPhe"] == pytest.approx(np.full(4, PHE), rel=0.05)
+    assert phe["fConversion"] / phe["fConversion"][0] == pytest.approx([1, 1, 1 / 0.7, 1 / 0.7], rel=0.05)
+
+
 def test_how_many_events_are_read_at_a_time_does_not_matter(runs, tmp_path, monkeypatch):
     monkeypatch.setattr("openmars.calib.subrun.CHUNK", 7)
-    key = "--rc=MJSorcerer.CalibrationBlock:20"
+    keys = ["--rc=MJSorcerer.CalibrationBlock:20", "--rc=MJSorcerer.PedestalBlock:10"]
     for name in ("a", "b"):
-        assert sorcerer(f"--ind={runs}/*_D_*", f"--constants={scalib(runs)}", f"--out={tmp_path / name}", key) == 0
+        assert sorcerer(f"--ind={runs}/*_D_*", f"--constants={scalib(runs)}", f"--out={tmp_path / name}", *keys) == 0
         monkeypatch.undo()
     a, b = (open_root(calibrated(tmp_path / name)) for name in ("a", "b"))
     for tree in ("Events", "Pedestals"):
