@@ -184,11 +184,13 @@ def of(part: int, whole: int) -> str:
 
 
 def length(value: float) -> str:
-    """Write hours.
+    """Write hours, and less than six minutes as minutes.
 
     Examples
     --------
-    >>> length(0.25), length(12.345), length(1234.5)
-    ('0.25 h', '12.3 h', '1,234 h')
+    >>> length(0.25), length(12.345), length(1234.5), length(0.02), length(0)
+    ('0.25 h', '12.3 h', '1,234 h', '1.2 min', '0 h')
     """
+    if value < 0.1:
+        return f"{value * 60:.1f} min" if value else "0 h"
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} h"

@@ -139,7 +139,7 @@ def _nights(rows: Sequence[Row], nights: list[str], colors: dict[str, str]) -> t
         _labels(panel, several, inches / sum(widths))
         taken = sum(row["minutes"] for row in several if row["taken"]) / 60
         every = sum(row["minutes"] for row in several) / 60
-        panel.set_title(f"{night}\n{length(taken).removesuffix(' h')} of {length(every)}", loc="center", fontsize=9.5)
+        panel.set_title(f"{night}\n{length(taken)} of {length(every)}", loc="center", fontsize=9.5)
         panel.xaxis.set_major_locator(MultipleLocator(step / 60))
         panel.xaxis.set_major_formatter(FuncFormatter(_clock))
         panel.tick_params(axis="x", labelsize=9)
@@ -336,8 +336,10 @@ def _legend(fig: Any, rows: Sequence[Row], colors: dict[str, str], title: str, *
         ]
     elif classes:
         handles.append(mark(f"left out ({classes.total():,})", mfc="white", mec=style.INK))
+    widest = max(len(handle.get_label()) for handle in handles)
+    columns = int(fig.get_figwidth() / (0.45 + 0.085 * widest))
     legend = fig.legend(
-        handles=handles, loc="outside upper left", ncols=3 if by_marker else 4, columnspacing=1.4, handletextpad=0.2,
+        handles=handles, loc="outside upper left", ncols=min(max(columns, 1), 4), columnspacing=1.4, handletextpad=0.2,
         title=title or None, alignment="left", borderaxespad=0.2,
     )  # fmt: skip
     legend.get_title().set(fontsize=12.5, weight="bold")
