@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from automagic.cards import closest
 from automagic.errors import UserError
+from automagic.staging.urls import redact
 
 
 def explain(error: ValidationError, model: type[BaseModel], file: str) -> UserError:
@@ -52,7 +53,7 @@ def _meant(word: str, known: list[str]) -> str:
 
 
 def _short(found: Any) -> str:
-    text = repr(found)
+    text = redact(repr(found))
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 

@@ -61,11 +61,12 @@ class Files:
             folder = row.get("type") == "directory"
             try:
                 check_step(name)
-                if not folder:
+                if not folder and not name.startswith("."):
                     safe_name(name)
             except ValueError as error:
-                if not name.startswith("."):
-                    found.files.append(RemoteEntry(repr(name), problem=str(error)))
+                found.files.append(RemoteEntry(repr(name), problem=str(error)))
+                continue
+            if name.startswith("."):  # hidden
                 continue
             if folder:
                 found.folders.append(name)

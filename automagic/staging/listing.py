@@ -29,10 +29,10 @@ _COLUMN = re.compile(r"(\d{4}-\d\d-\d\d|\d\d-[A-Z][a-z]{2}-\d{4}) (\d\d:\d\d)(?:
 
 def add(found: Listing, name: str, folder: bool, **about: Any) -> None:
     """Put a name into a listing, if it is one that a file can have."""
-    if name.startswith("."):
-        return
     try:
         check_step(name)
+        if name.startswith("."):  # hidden
+            return
         if not folder:
             safe_name(name)
     except ValueError as error:

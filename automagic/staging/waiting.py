@@ -133,7 +133,7 @@ class Waiting:
         for part in self._parts([file for file in files if file.state == "tape"]):
             self._under_way += 1
             self.desk.later(2, lambda part=part: self._look(part))  # type: ignore[misc]
-        return None
+        return None if self._under_way else now  # all of them were given up
 
     def _parts(self, files: list[File]) -> Iterable[list[File]]:
         """Split files into what one question answers: all for the API, a folder elsewhere."""

@@ -20,7 +20,7 @@ def storage(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith(("BEARER_TOKEN", "X509_", "SSL_CERT", "AUTOMAGIC_"))]:
         monkeypatch.delenv(name)
     folder = tmp_path / "storage"
-    for name, size in (("Crab/a.root", 100_000), ("Crab/b.root", 50_000), ("Mrk421/c+1.root", 30_000)):
+    for name, size in (("Crab/a.raw", 100_000), ("Crab/b.raw", 50_000), ("Mrk421/c+1.raw", 30_000)):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content(name, size))

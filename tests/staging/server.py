@@ -58,6 +58,7 @@ class Server:
         }  # fmt: skip
         self._dav = WsgiDAVApp(config)
         self._server = wsgi.Server(("127.0.0.1", self.port), self._app, numthreads=8, shutdown_timeout=1)
+        self._server.expiration_interval = 0.02  # so long it takes to stop
         self._server.error_log = lambda *args, **more: None
         if self.tls:
             from cheroot.ssl.builtin import BuiltinSSLAdapter
