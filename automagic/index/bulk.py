@@ -5,7 +5,9 @@ What a name says here is what `automagic.naming.parse` says of it; a property te
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from automagic.naming.data import RUN_PATTERN, SUBRUN_PATTERN
@@ -67,26 +69,29 @@ def understand(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """
     import pyarrow as pa
 
-    files: list[pa.Table] = []
-    odd: list[pa.Table] = []
-    for batch in table.to_batches(max_chunksize=_ROWS):
-        _understand(pa.Table.from_batches([batch]), files, odd)
+    batches = [pa.Table.from_batches([batch]) for batch in table.to_batches(max_chunksize=_ROWS)]
+    # Arrow leaves the interpreter while it works on a column
+    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
+        parts = list(pool.map(_understand, batches))
     empty = table.slice(0, 0)
     read = empty
     for name, kind in COLUMNS.items():
         read = read.append_column(name, pa.array([], kind))
     unread = empty.append_column("reason", pa.array([], pa.string()))
-    return pa.concat_tables([read, *files]), pa.concat_tables([unread, *odd])
+    files = [each for part, _ in parts for each in part]
+    return pa.concat_tables([read, *files]), pa.concat_tables([unread, *(each for _, odd in parts for each in odd)])
 
 
-_ROWS = 1 << 20
-"""Rows at a time: a column of text stays below Arrow's 2 GB."""
+_ROWS = 1 << 17
+"""Rows at a time."""
 
 
-def _understand(table: pa.Table, files: list[pa.Table], odd: list[pa.Table]) -> None:
+def _understand(table: pa.Table) -> tuple[list[pa.Table], list[pa.Table]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    files: list[pa.Table] = []
+    odd: list[pa.Table] = []
     for kind, pattern in PATTERNS:
         parts = pc.extract_regex(table["name"].combine_chunks(), f"^(?:{pattern})$")
         some = table
@@ -106,8 +111,9 @@ def _understand(table: pa.Table, files: list[pa.Table], odd: list[pa.Table]) -> 
             found = found.filter(sound)
         files.append(found)
         if table.num_rows == 0:
-            return
+            return files, odd
     odd.append(table.append_column("reason", _reasons(table["name"])))
+    return files, odd
 
 
 def _columns(kind: str, parts: Any) -> tuple[dict[str, Any], Any]:
