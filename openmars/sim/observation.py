@@ -55,6 +55,16 @@ def files_of(card: SimCard, day: int) -> dict[tuple[int, int], str]:
     return {(t, s): file_name(card, day, t, s) for t in (1, 2) for s in range(1, subruns + 1)}
 
 
+def report_name(name: str) -> str:
+    """Name of the report of a file: that of the raw file with ``.rep``, also beside a calibrated one.
+
+    >>> report_name("20131005_M1_05029747.001_Y_CrabNebula-W0.40+035.root")
+    '20131005_M1_05029747.001_D_CrabNebula-W0.40+035.rep'
+    """
+    head, _, tail = name.removesuffix(".root").rpartition("_Y_")
+    return f"{head}_D_{tail}.rep" if head else f"{tail}.rep"
+
+
 @dataclass
 class Observation:
     """A run in the making.
@@ -69,12 +79,15 @@ class Observation:
         File by telescope and subrun.
     texts
         Kept in the files: the card as it was used, and what wrote them.
+    reports
+        Write reports as text beside the files; raw ones always have them.
     """
 
     card: SimCard
     track: Track
     paths: dict[tuple[int, int], Path]
     texts: dict[str, str]
+    reports: bool = False
     stereo: int = 0
     last: float = -1.0
     written: float = 0.0
@@ -108,11 +121,13 @@ class Observation:
             run, subrun, t = writer.info.run, writer.info.subrun, writer.info.telescope
             if isinstance(writer, RawWriter):
                 writer.finish(self.texts)
-                write_reports(self.paths[t, subrun].with_suffix(".rep"), trees, t, run, subrun)
             else:
                 often = self._times(subrun, REPORT_S)
                 own = trees | {"Pedestals": pedestal_tree(self.track.day, often, *noise[t - 1])}
                 writer.finish(own, texts=self.texts)
+            if self.card.raw or self.reports:
+                path = self.paths[t, subrun]
+                write_reports(path.with_name(report_name(path.name)), trees, t, run, subrun)
 
     def _fill(self, writers: list[Writer], source: Iterator[Chunk], rest: Chunk | None, stop: float) -> Chunk | None:
         """Write the events before `stop`; gives those that were drawn but come later."""

@@ -5,9 +5,10 @@ It has no counterpart in MARS: MAGIC's simulation is CORSIKA and programs of its
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openmars.core.program import Context, Program
+from openmars.core.program import Context, Option, Program
 
 if TYPE_CHECKING:
     from openmars.sim.card import SimCard
@@ -19,10 +20,20 @@ def main(ctx: Context) -> int:
     from openmars.sim.card import read_card
 
     card = read_card(ctx.env)
+    if ctx.options["plan"]:
+        return _plan(ctx)
     texts = card_text(ctx)
     make = {"gamma": _gamma, "pedestal": _quiet, "calibration": _quiet}.get(card.kind, _observation)
     for name in make(ctx, card, texts):
         ctx.log(f"written: {name}")
+    return 0
+
+
+def _plan(ctx: Context) -> int:
+    from openmars.sim import storage
+
+    written = storage.simulate(ctx, Path(ctx.value("plan")))
+    ctx.log(f"written: {len(written)} files below {ctx.out}; all of them simulated")
     return 0
 
 
@@ -63,10 +74,18 @@ def _observation(ctx: Context, card: SimCard, texts: dict[str, str]) -> list[str
     return [path.name for path in (*paths.values(), *reports)]
 
 
+PLAN_HELP = """simulate a storage tree of small runs instead: a TOML file with the keys
+      level seed source ra dec wobble seconds subruns flux background version
+      nsb transmission cloudiness hv trigger              (for all runs)
+      [[runs]] run start kind missing gap unequal doubled report, and any key above
+               but level and seed for this run alone
+      [[calibration]] pedestal calibration start events   (level raw)
+      their meanings are told in openmars/sim/plan.py"""
+
 PROGRAM = Program(
     name="openmars-sim",
     summary="simulate what the MAGIC telescopes write",
-    options=(),
+    options=(Option("--plan", PLAN_HELP, "FILE"),),
     main=main,
     default_card="openmars-sim.rc",
 )
