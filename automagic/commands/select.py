@@ -52,13 +52,13 @@ def select(analysis: str, every: bool, form: str | None, plot: Path | None) -> N
     rows = selection.rows()
     if problem is not None and not rows:
         raise problem
-    groups = _groups(asked, selection)
+    groups, of_off = _groups(asked, selection)
     if form == "csv":
         _csv(rows)
     elif form == "json":
         _json(asked, selection, groups)
     else:
-        _show(asked, selection, groups, every)
+        _show(asked, selection, groups, [*_notes(selection), *of_off], every)
     if plot is not None:
         from automagic.report.selection_plot import plot as draw
 
@@ -67,16 +67,17 @@ def select(analysis: str, every: bool, form: str | None, plot: Path | None) -> N
         raise problem
 
 
-def _groups(asked: Analysis, selection: Selection) -> list[Match]:
-    """Match Monte Carlo and off runs, where the analysis needs any."""
+def _groups(asked: Analysis, selection: Selection) -> tuple[list[Match], list[str]]:
+    """Match Monte Carlo and off runs, where the analysis needs any; say which off runs cannot be used."""
     from automagic.index import find_mc, find_runs
     from automagic.index.matching import match
     from automagic.index.selection import select_off
 
     if asked.data.level == "dl3" or not selection.runs:
-        return []
-    off = select_off(asked, find_runs(asked, "off")).runs
-    return match(selection.runs, find_mc(asked), off, asked.reconstruction.geometry)
+        return [], []
+    off = select_off(asked, find_runs(asked, "off"))
+    groups = match(selection.runs, find_mc(asked), off.runs, asked.reconstruction.geometry)
+    return groups, [f"off data: {note}" for note in off.notes if " left out: " in note]
 
 
 def _notes(selection: Selection) -> list[str]:
@@ -90,7 +91,7 @@ def _notes(selection: Selection) -> list[str]:
     return notes
 
 
-def _show(asked: Analysis, selection: Selection, groups: list[Match], every: bool) -> None:
+def _show(asked: Analysis, selection: Selection, groups: list[Match], notes: list[str], every: bool) -> None:
     from rich.console import Console
 
     from automagic.report.selection_table import show
@@ -98,7 +99,7 @@ def _show(asked: Analysis, selection: Selection, groups: list[Match], every: boo
     # a pipe gets lines as long as the rows are
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     name = asked.name if not asked.site.simulate else f"{asked.name} (simulated)"
-    show(console, name, asked.source.name, selection.rows(), groups, _notes(selection), every=every)
+    show(console, name, asked.source.name, selection.rows(), groups, notes, every=every)
 
 
 def _csv(rows: list[dict[str, Any]]) -> None:

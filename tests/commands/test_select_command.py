@@ -93,6 +93,13 @@ def test_a_condition_without_a_match_is_told(select):
     assert "there is no off run within 5° of the zenith range 5–35°" in words(select(site=without_off).stdout)
 
 
+def test_off_runs_that_cannot_be_used_are_told(select):
+    cloudy = SITE.replace('name = "OffCrab"', 'name = "OffCrab"\ncloudiness = 80')
+    text = words(select(site=cloudy).stdout)
+    assert "off data: run 05029801 left out: its cloudiness 80 % is above the usual 45 %" in text
+    assert "there is no off run within 5° of the zenith range 5–35°" in text
+
+
 def test_csv_and_json_have_every_run(select):
     rows = list(csv.DictReader(io.StringIO(select("--csv").stdout)))
     assert [(row["run"], row["taken"], row["cause"]) for row in rows] == [
