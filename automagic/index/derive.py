@@ -21,9 +21,9 @@ GROUP BY s.run, s.level, s.version, s.subrun
 
 INSIDE = """
 CREATE OR REPLACE TEMP VIEW inside AS
-SELECT f.run, f.level, f.version, f.telescope, f.subrun, f.night, h.*
+SELECT f.run, f.level, f.version, f.telescope, f.subrun, f.night, h.* EXCLUDE (folder, name, size, mtime_ns)
 FROM files f JOIN headers h ON h.folder = f.folder AND h.name = f.name
-WHERE f.kind = 'data' AND h.error IS NULL
+WHERE f.kind = 'data' AND h.error IS NULL AND (run_inside IS NULL OR run_inside = f.run)
 """
 
 CONDITIONS = """

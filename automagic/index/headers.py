@@ -25,9 +25,16 @@ def read_headers(files: list[Task], processes: int | None = None) -> Iterator[Ro
         yield from map(_one, files)
         return
     import multiprocessing
+    import signal
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        count,
+        mp_context=multiprocessing.get_context("spawn"),
+        # Ctrl-C ends the pass, which ends these
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         yield from pool.map(_one, files, chunksize=20)
 
 

@@ -155,6 +155,8 @@ def _root(path: str, level: str, is_mc: bool) -> Row:
         row["events"] = int(file["Events"].num_entries) if "Events" in file else 0
         if is_mc:
             return row | _monte_carlo(file, head)
+        numbers = head.values("fRunNumber")
+        row["run_inside"] = int(numbers[0]) if numbers else None
         row |= _position(head) | _times(head)
         if level in ("raw", "pedestal", "calibration"):
             return row

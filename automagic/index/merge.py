@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 READABLE = ("raw", "pedestal", "calibration", "report", "calibrated", "star", "superstar", "melibea", "dl3")
 """Levels whose files tell something inside."""
 
+AT_ONCE = 2000
+"""Files whose insides are read before what they tell is written: so much is lost when a pass is stopped."""
+
 _ARROW = {"VARCHAR": "string", "BIGINT": "int64", "DOUBLE": "float64"}
 
 _FIRST = (
@@ -75,7 +78,7 @@ WITH able AS (
 SELECT o.folder, o.name, o.level, o.kind = 'mc'
 FROM one o ANTI JOIN headers h
     ON h.folder = o.folder AND h.name = o.name AND h.size = o.size AND h.mtime_ns = o.mtime_ns
-ORDER BY ALL
+ORDER BY ALL LIMIT $most
 """
 
 _WITH_READ = """
@@ -112,8 +115,8 @@ def keep_headers(connection: Any, store: Store, had: bool) -> None:
     connection.execute(_KEPT)
 
 
-def add_headers(connection: Any, wanted: Wanted, done: Pass) -> bool:
-    """Read the insides of files that are wanted and have no row in ``headers``; say whether there were any."""
+def add_headers(connection: Any, wanted: Wanted, done: Pass) -> int:
+    """Read the insides of files that are wanted and have no row in ``headers``, at most `AT_ONCE`; return how many."""
     kinds = [kind for kind, asked in (("data", wanted.data), ("mc", wanted.mc)) if asked]
     rows = connection.execute(
         _UNREAD,
@@ -121,15 +124,27 @@ def add_headers(connection: Any, wanted: Wanted, done: Pass) -> bool:
             "kinds": kinds,
             "levels": list(wanted.levels or READABLE),
             "sources": None if wanted.sources is None else list(wanted.sources),
+            "most": AT_ONCE,
         },
     ).fetchall()
     if not rows:
-        return False
+        return 0
     columns = {name: _ARROW[kind] for name, kind in (each.split() for each in HEADERS.split(","))}
     told = {name: kind for name, kind in columns.items() if name not in ("size", "mtime_ns")}
     read = as_columns(read_headers(rows), told)
-    done.headers = read.num_rows
+    done.headers += read.num_rows
     connection.register("read_headers", read)
     connection.execute("CREATE OR REPLACE TEMP TABLE kept_headers AS FROM headers")
+    drop(connection, "headers")
     connection.execute(_WITH_READ)
-    return True
+    return len(rows)
+
+
+def drop(connection: Any, name: str) -> None:
+    """Remove a table or view, whichever it is, if there is one."""
+    for (kind,) in connection.execute(
+        "SELECT CASE table_type WHEN 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM information_schema.tables "
+        "WHERE table_name = $1",
+        [name],
+    ).fetchall():
+        connection.execute(f"DROP {kind} {name}")

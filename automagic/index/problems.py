@@ -15,6 +15,7 @@ KINDS = {
     "empty": "an empty file",
     "shrank": "a file that shrank",
     "header": "a file that cannot be read",
+    "inside": "a file whose inside is of another run",
     "disagree": "files of one run that disagree",
     "folder": "a folder that cannot be read",
 }
@@ -117,6 +118,11 @@ QUERIES = (
     """
     SELECT 'header', f.run, f.telescope, f.folder || '/' || f.name, f.name || ' cannot be read: ' || error, f.level
     FROM files f JOIN headers h ON h.folder = f.folder AND h.name = f.name WHERE error IS NOT NULL
+    """,
+    """
+    SELECT 'inside', f.run, f.telescope, f.folder || '/' || f.name,
+        f.name || ' is of ' || the_run(run_inside) || ' by what is inside', f.level
+    FROM files f JOIN headers h ON h.folder = f.folder AND h.name = f.name WHERE run_inside <> f.run
     """,
     """
     SELECT 'disagree', run, NULL, NULL,

@@ -155,7 +155,7 @@ def _refresh(
     again_s: float,
     done: Pass,
 ) -> None:
-    from automagic.index.merge import add_headers, keep_headers, merge
+    from automagic.index.merge import AT_ONCE, add_headers, keep_headers, merge
 
     had = bool(state)
     known = _known(connection, store) if had else {}
@@ -165,28 +165,36 @@ def _refresh(
     listed, done.notes = list_remote(urls, known, state.get("listed", {}), found, 0.0 if full else again_s)
     done.folders, done.read = len(found.same) + len(found.scans), len(found.scans)
     same = had and not found.scans and len(found.same) == len(known)
+    state = {"roots": roots, "listed": listed}
     if same:
         for table in ORDER:
             store.read(connection, table)
-        if wanted is None or not add_headers(connection, wanted, done):
-            return
     else:
         merge(connection, store, had, found, done)
         keep_headers(connection, store, had)
-        if wanted is not None:
-            add_headers(connection, wanted, done)
-    _derive(connection, store, had)
-    tables = [table for table in ORDER if not (same and table in ("files", "unknown", "folders"))]
-    store.write(connection, tables, {"roots": roots, "listed": listed})
+    rest = [table for table in ORDER if not (same and table in ("files", "unknown", "folders"))]
+    written = same
+    while wanted is not None and (count := add_headers(connection, wanted, done)):
+        same = False
+        if count < AT_ONCE:
+            break
+        if not written:  # headers are kept for files that are known
+            _derive(connection, store, had)
+        store.write(connection, ["headers"] if written else rest, state)
+        written = True
+    if not same:
+        _derive(connection, store, had)
+        store.write(connection, rest, state)
 
 
 def _derive(connection: Any, store: Store, had: bool) -> None:
     from automagic.index.derive import derive
+    from automagic.index.merge import drop
     from automagic.index.problems import find_problems
 
     store.read(connection, "problems", "old_problems", had)
     for table in ("subruns", "runs", "mc_sets", "problems"):
-        connection.execute(f"DROP VIEW IF EXISTS {table}")
+        drop(connection, table)
     derive(connection)
     find_problems(connection)
 

@@ -191,6 +191,64 @@ def test_headers_are_read_once_and_again_when_the_file_changes(storage, tmp_path
     assert read() == (1, pytest.approx(184.5))
 
 
+def test_headers_come_after_names_alone_in_portions_and_from_several_processes(storage, tmp_path, monkeypatch):
+    from automagic.index import headers, merge
+
+    for subrun in range(1, 6):
+        path = tmp_path / "data" / data(5029747, 1, subrun)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        info = RunInfo(5029747, subrun, 1, False, "CrabNebula", 83.6, 22.0)
+        write_root(path, {"Events": {"A.fB": np.zeros(subrun)}, "RunHeaders": run_headers(info, subrun)})
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    os.utime(path.parent, (LONG_AGO, LONG_AGO))
+
+    def read(folder, wanted, full=False):
+        with updated(tmp_path / folder, [str(tmp_path / "data")], wanted, full) as (connection, done):
+            sql = "SELECT name, events FROM headers ORDER BY name"
+            return done.headers, [events for _, events in connection.execute(sql).fetchall()]
+
+    assert read("one", None) == (0, [])
+    assert read("one", Wanted()) == (5, [1, 2, 3, 4, 5])
+    monkeypatch.setattr(merge, "AT_ONCE", 2)
+    monkeypatch.setattr("automagic.index.update.AT_ONCE", 2, raising=False)
+    assert read("two", Wanted()) == (5, [1, 2, 3, 4, 5])
+    assert read("two", Wanted(), full=True) == (0, [1, 2, 3, 4, 5])
+    monkeypatch.setattr(headers, "MANY", 2)
+    assert read("three", None) == (0, [])
+    assert read("three", Wanted()) == (5, [1, 2, 3, 4, 5])
+
+
+def test_a_pass_that_is_stopped_keeps_the_headers_that_it_read(storage, tmp_path, monkeypatch):
+    from automagic.index import headers, merge
+
+    storage(*[data(5029747, t, s) for t in (1, 2) for s in (1, 2, 3)])
+    real, count = headers.read_inside, []
+
+    def stop(*words):
+        if len(count) == 5:
+            raise KeyboardInterrupt
+        count.append(1)
+        return real(*words)
+
+    monkeypatch.setattr(merge, "AT_ONCE", 2)
+    monkeypatch.setattr(headers, "read_inside", stop)
+    with pytest.raises(KeyboardInterrupt), updated(tmp_path / ".index", [str(tmp_path / "data")], Wanted()):
+        pass
+    monkeypatch.undo()
+    with updated(tmp_path / ".index", [str(tmp_path / "data")], Wanted()) as (_, done):
+        assert done.headers == 2
+
+
+def test_a_file_whose_inside_is_of_another_run_is_told_and_not_used(storage, tmp_path):
+    analysis = storage(data(5029747, 2, 1))
+    path = tmp_path / "data" / data(5029747, 1, 1)
+    info = RunInfo(5029748, 1, 1, False, "CrabNebula", 83.6, 22.0)
+    write_root(path, {"Events": {"A.fB": np.zeros(3)}, "RunHeaders": run_headers(info, 3)})
+    (run,) = find_runs(analysis, "observation")
+    assert run.ra is None
+    assert f"{path.name} is of run 05029748 by what is inside" in run.problems
+
+
 def test_an_unreadable_file_is_a_problem_of_its_run_alone(storage):
     first, second = find_runs(storage(*[data(n, t, 1) for n in (5029747, 5029748) for t in (1, 2)]), "observation")
     assert sum("cannot be read" in text for text in first.problems) == 2
