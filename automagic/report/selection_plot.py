@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from automagic.analysis import Analysis
 
 FEW_NIGHTS = 8
-STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 240)
-"""Minutes that may be between the ticks of a clock."""
+STEPS = {1: 2, 2: 2, 5: 5, 10: 2, 15: 3, 30: 3, 60: 4, 120: 4, 240: 4}
+"""Minutes that may be between the ticks of a clock, and into how many parts they are divided."""
 
 LIGHTS = ("#1f4e79", "#c8811a", "#b23a2e", "#6a4c93", "#2d6a4f", "#7b6d5d", "#0f8b8d", "#9a3b6b")
 """Colours of the kinds of light: dark is dark blue, moonlight is warm."""
@@ -127,8 +127,8 @@ def _nights(rows: Sequence[Row], nights: list[str], colors: dict[str, str]) -> t
         spans.append(((first + last) / 2 - half, (first + last) / 2 + half))
     longest = max(high - low for low, high in spans)
     widths = [max(high - low, 0.4 * longest) for low, high in spans]
-    inches = min(12.0, max(5.2, 1.6 * len(nights), 0.8 * sum(widths)))
-    step = next((each for each in STEPS if each / 60 > 0.75 * sum(widths) / inches), STEPS[-1])
+    inches = min(12.0, max(7.2, 1.6 * len(nights), 0.8 * sum(widths)))
+    step = next((each for each in STEPS if each / 60 > 0.75 * sum(widths) / inches), max(STEPS))
     fig = _figure(inches + 1.0, 4.6)
     panels = list(fig.subplots(1, len(nights), sharey=True, width_ratios=widths, squeeze=False)[0])
     for panel, span, width, (night, several) in zip(panels, spans, widths, by_night.items(), strict=True):
@@ -141,6 +141,7 @@ def _nights(rows: Sequence[Row], nights: list[str], colors: dict[str, str]) -> t
         every = sum(row["minutes"] for row in several) / 60
         panel.set_title(f"{night}\n{length(taken)} of {length(every)}", loc="center", fontsize=9.5)
         panel.xaxis.set_major_locator(MultipleLocator(step / 60))
+        panel.xaxis.set_minor_locator(MultipleLocator(step / 60 / STEPS[step]))
         panel.xaxis.set_major_formatter(FuncFormatter(_clock))
         panel.tick_params(axis="x", labelsize=9)
     fig.supxlabel("UTC", fontsize=11)
