@@ -112,7 +112,7 @@ def _row(run: Run, reason: Reason | None, said: list[str]) -> dict[str, Any]:
         "trigger": run.trigger,
         "transmission": run.transmission,
         "cloudiness": run.cloudiness,
-        "rate": run.rate,
+        "rate": None if run.rate is None else round(run.rate, 3),
         "version": run.version,
         "conditions": str(conditions(run)),
         "remarks": "; ".join(said) or None,

@@ -63,8 +63,10 @@ def plot(analysis: Analysis, rows: Sequence[Row], path: Path) -> None:
         )
     title, zenith = sentence(analysis.source.name, rows), limits(analysis).zenith
     fig = draw(shown, title, zenith, simulated=analysis.site.simulate is not None)
+    # neither when nor with what it was made
+    metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}, ".svg": {"Date": None}}
     try:
-        style.save(fig, path) if path.suffix.lower() == ".png" else fig.savefig(path, metadata={"CreationDate": None})
+        fig.savefig(path, metadata=metadata[path.suffix.lower()])
     except OSError as error:
         raise UserError(f"--plot: {path} cannot be written: {error.strerror}") from None
 

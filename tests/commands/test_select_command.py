@@ -141,12 +141,12 @@ def test_what_is_wrong_is_told(select, options, data, said):
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("ending", ["png", "pdf"])
+@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
 def test_a_figure_is_written(select, tmp_path, ending):
     result = select("--plot", str(tmp_path / f"which.{ending}"))
     assert result.exit_code == 0
     head = (tmp_path / f"which.{ending}").read_bytes()[:5]
-    assert head in (b"\x89PNG\r", b"%PDF-")
+    assert head in (b"\x89PNG\r", b"%PDF-", b"<?xml")
 
 
 def test_nothing_is_written_and_nothing_runs(select, tmp_path):
