@@ -5,9 +5,9 @@ files     One row a file with a MAGIC name: where it is (folder, name), size, mt
           the name says (`automagic.index.bulk.COLUMNS`), what the folder says (version, period, mc_version,
           folder_sample), and ``largest``, the largest size it ever had here. By level, run, telescope, subrun.
 headers   One row a file whose inside was read, for this size and mtime_ns: position (deg), zenith and azimuth (deg),
-          start and stop (UTC), events, the run's number, median current (nA), transmission of aerosols from 9 km (worst and mean),
-          cloudiness (%), L3 rate (Hz), trigger table and kind, HV file and kind, version of MARS, lines of a report
-          that are broken, or ``error``.
+          start and stop (UTC), events, the run's number, median current (nA), transmission of aerosols from 9 km
+          (worst and mean), cloudiness (%), L3 rate (Hz), trigger table and kind, HV file and kind, version of MARS,
+          lines of a report and how many are broken, or ``error``.
 subruns   One row a subrun of a run at a level and version: the sizes of both telescopes' files and reports.
 runs      One row a run at a level and version: what its files and headers say together.
 mc_sets   One row a set of Monte Carlo (zenith range and geometry) at a level, of a period and simulation's version.
@@ -40,10 +40,10 @@ FILES = """folder VARCHAR, name VARCHAR, size BIGINT, mtime_ns BIGINT, place VAR
     sample VARCHAR, version VARCHAR, period VARCHAR, mc_version VARCHAR, folder_sample VARCHAR, largest BIGINT"""
 
 HEADERS = """folder VARCHAR, name VARCHAR, size BIGINT, mtime_ns BIGINT, ra DOUBLE, dec DOUBLE, zenith_min DOUBLE,
-    zenith_max DOUBLE, azimuth DOUBLE, start VARCHAR, stop VARCHAR, seconds DOUBLE, events BIGINT, run_inside BIGINT, dc_na DOUBLE,
-    transmission DOUBLE, transmission_mean DOUBLE, cloudiness DOUBLE, rate DOUBLE, trigger_table VARCHAR,
-    trigger VARCHAR, hv_file VARCHAR, hv VARCHAR, nsb DOUBLE, mars_version VARCHAR, lines BIGINT, broken BIGINT,
-    error VARCHAR"""
+    zenith_max DOUBLE, azimuth DOUBLE, start VARCHAR, stop VARCHAR, seconds DOUBLE, events BIGINT, run_inside BIGINT,
+    dc_na DOUBLE, transmission DOUBLE, transmission_mean DOUBLE, cloudiness DOUBLE, rate DOUBLE,
+    trigger_table VARCHAR, trigger VARCHAR, hv_file VARCHAR, hv VARCHAR, nsb DOUBLE, mars_version VARCHAR,
+    lines BIGINT, broken BIGINT, error VARCHAR"""
 
 PROBLEMS = (
     """kind VARCHAR, run INTEGER, telescope TINYINT, path VARCHAR, text VARCHAR, level VARCHAR, first_seen VARCHAR"""

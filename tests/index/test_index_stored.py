@@ -210,7 +210,6 @@ def test_headers_come_after_names_alone_in_portions_and_from_several_processes(s
     assert read("one", None) == (0, [])
     assert read("one", Wanted()) == (5, [1, 2, 3, 4, 5])
     monkeypatch.setattr(merge, "AT_ONCE", 2)
-    monkeypatch.setattr("automagic.index.update.AT_ONCE", 2, raising=False)
     assert read("two", Wanted()) == (5, [1, 2, 3, 4, 5])
     assert read("two", Wanted(), full=True) == (0, [1, 2, 3, 4, 5])
     monkeypatch.setattr(headers, "MANY", 2)
