@@ -12,6 +12,9 @@ from .times import to_mtime
 DARK_CURRENT_NA = 1100.0
 """Median anode current of a pixel in a dark night (recollected, not published; see the conditions)."""
 
+REDUCED_GAIN = 1.7
+"""Factor by which reduced high voltage lowers the gain (Ahnen et al. 2017, arXiv:1704.00906), and the current with it."""
+
 _LASER_ZERO = """
 MReport.fUniqueID MReport.fBits MReport.fBadReport MReport.fState fIsOffsetCorrection fIsOffsetFitted
 fIsBGCorrection fIsT0ShiftFitted fIsUseGDAS fIsUpwardMoving fOverShoot fUnderShoot fBGSamples
@@ -68,8 +71,9 @@ def camera_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]:
     """The tree ``Camera``: the median anode current (nA), which follows the night-sky background, and the file of
     high voltages that is loaded (a member of the public fork's ``MCameraHV``; what it names is our own)."""
     n = len(seconds)
+    gain = 1 / REDUCED_GAIN if sky.hv == "reduced" else 1.0
     return {
-        "MReportCamera.fMedianDC": _column(DARK_CURRENT_NA * sky.nsb_level, n),
+        "MReportCamera.fMedianDC": _column(DARK_CURRENT_NA * sky.nsb_level * gain, n),
         "MCameraHV.fFileName": np.full(n, sky.hv),
         **to_mtime("MTimeCamera", day, seconds),
     }
