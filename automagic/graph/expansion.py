@@ -11,7 +11,7 @@ from automagic.graph.data import run_conditions, superstar_input
 from automagic.graph.models import models
 from automagic.graph.task import Input, Task
 from automagic.index import McSet, Run, find_mc, find_runs, select
-from automagic.index.matching import choose_mc
+from automagic.index.matching import choose_mc, mc_remarks
 from automagic.naming import DataName
 from automagic.programs import PROGRAMS, Setup, magic_dl3, melibea, quate, science
 from automagic.programs.base import check_overrides
@@ -85,6 +85,8 @@ def dl3_inputs(build: Build, runs: list[Run]) -> list[Input]:
             users = [other for other, its, _ in chosen if its is not None and its.name == mc.name]
             trained[mc.name] = models(build, mc, users)
         made, test = trained[mc.name] if mc is not None else ([], [])
+        for text in mc_remarks(run, mc) if mc is not None else ():
+            build.note(text)
         if mc is not None and mc.level == "melibea" and run.level != "melibea":
             problem = f"{mc.name} is there at melibea level only, and without the forests that made it"
         inputs += dl3_of(build, run, made, test, problem)
