@@ -133,24 +133,29 @@ def _summary(connection: Any, done: Pass, folder: Path) -> None:
     console = _console()
     console.print(table)
     console.print(
-        f"{done.files:,} files of {done.runs:,} runs in {done.nights:,} nights; "
+        f"{_count(done.files, 'file')} of {_count(done.runs, 'run')} in {_count(done.nights, 'night')}; "
         f"{done.new:,} new, {done.changed:,} changed, {done.gone:,} gone"
     )
     console.print(
-        f"{done.read:,} of {done.folders:,} folders and {done.headers:,} files were read in {done.seconds:.1f} s"
+        f"{done.read:,} of {_count(done.folders, 'folder')} and {_count(done.headers, 'file')} read, "
+        f"{done.seconds:.1f} s"
     )
     for count in _rows(connection, COUNTS):
         console.print(f"{count['n']:>7,} × {KINDS.get(count['kind'], count['kind'])}")
     if done.problems:
         console.print("What they are: --problems")
     if done.unknown:
-        console.print(f"{done.unknown:,} names are none of MAGIC's; which and why: --unknown")
+        console.print(f"{_count(done.unknown, 'name')} none of MAGIC's; which and why: --unknown")
     for note in done.notes:
         console.print(note)
     if done.unwritten:
         console.print(f"{folder} cannot be written to ({done.unwritten}): next time all is read again")
     else:
         console.print(f"The tables are in {folder}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _size(size: int | None) -> str:

@@ -32,7 +32,8 @@ def find_runs(analysis: Analysis, kind: str) -> list[Run]:
     Returns
     -------
     list of Run
-        Also those with a telescope missing; `automagic.index.select` chooses.
+        Also those with a telescope missing; `automagic.index.select` chooses. Runs that it leaves out by the name
+        of their source come without their files.
     """
     from automagic.index.stored import loose_runs, stored_runs
 
@@ -43,12 +44,12 @@ def find_runs(analysis: Analysis, kind: str) -> list[Run]:
     if kind == "observation" and data.level == "dl3" and site.storage.public is not None:
         found += loose_runs(fetch(site.storage.public), kind)
     if roots:
-        # without a cone, runs of other sources are left out by their names: nobody looks into them
+        # without a cone, runs of other sources are left out by their names: nobody looks into their files
         sources = None
         if kind == "observation" and data.cone is None:
             sources = tuple(data.source or (analysis.source.name,))
         with opened(site, levels, sources) as connection:
-            found += stored_runs(connection, places(site, roots), levels, kind)
+            found += stored_runs(connection, places(site, roots), levels, kind, sources)
     return sorted(found, key=lambda run: run.run)
 
 

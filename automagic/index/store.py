@@ -26,6 +26,7 @@ import contextlib
 import fcntl
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,7 +102,11 @@ class Store:
             return
         with file:
             with contextlib.suppress(OSError):  # a file system without locks: the last pass counts
-                fcntl.flock(file, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    print(f"waiting: another process has the index {self.folder}", file=sys.stderr, flush=True)
+                    fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def state(self) -> dict[str, Any]:

@@ -21,11 +21,23 @@ SELECT level, run, coalesce(version, '') AS version, name, folder, size, place, 
 FROM files
 WHERE kind = 'data' AND list_contains($levels, level)
     AND list_bool_or([folder = root OR starts_with(folder, root || '/') FOR root IN $roots])
+    AND ($sources::VARCHAR[] IS NULL OR run IN (SELECT run FROM files WHERE list_contains($sources, source)))
 ORDER BY run, level, version, telescope, subrun, name, folder
 """
 
+_OTHERS = """
+SELECT level, run, coalesce(version, '') AS version, night, source, wobble, count(*) AS files
+FROM files
+WHERE kind = 'data' AND list_contains($levels, level)
+    AND list_bool_or([folder = root OR starts_with(folder, root || '/') FOR root IN $roots])
+    AND run NOT IN (SELECT run FROM files WHERE run IS NOT NULL AND list_contains($sources, source))
+GROUP BY ALL ORDER BY run, level, version, files DESC, night, source, wobble
+"""
 
-def stored_runs(connection: Any, roots: list[str], levels: tuple[str, ...], kind: str) -> list[Run]:
+
+def stored_runs(
+    connection: Any, roots: list[str], levels: tuple[str, ...], kind: str, sources: tuple[str, ...] | None = None
+) -> list[Run]:
     """Make the runs that the folders have at some levels; of several levels the latest counts.
 
     Parameters
@@ -34,8 +46,11 @@ def stored_runs(connection: Any, roots: list[str], levels: tuple[str, ...], kind
         The index, as `automagic.index.update.updated` opens it.
     roots
         Folders and addresses; of files with the same name and version, that of the first counts.
+    sources
+        Where given, runs without any file of these sources come without their files: there may be very many.
     """
-    rows = connection.execute(_FILES, {"levels": list(levels), "roots": roots}).fetchall()
+    asked = {"levels": list(levels), "roots": roots, "sources": None if sources is None else list(sources)}
+    rows = connection.execute(_FILES, asked).fetchall()
     told = _told(connection, levels)
     problems = _problems(connection, levels)
     daq = _Daq(connection, roots) if "raw" in levels else None
@@ -56,6 +71,12 @@ def stored_runs(connection: Any, roots: list[str], levels: tuple[str, ...], kind
         if level == "raw" and daq is not None:
             more |= daq.of(run, rank)
         found.append(Run(**{**run, **more}))
+    if sources is not None:
+        others = connection.execute(_OTHERS, asked).fetchall()
+        for number, of_run in groupby(others, key=lambda row: row[1]):
+            row = max(of_run, key=lambda row: (levels.index(row[0]), newness(row[2]), row[6]))
+            run = _run(number, row[0], (), row[3:6], kind, told.get((number, row[0], row[2]), {}))
+            found.append(Run(**run, version=row[2] or None))
     return found
 
 
@@ -159,7 +180,7 @@ class _Daq:
 
     def __init__(self, connection: Any, roots: list[str]) -> None:
         levels = ["report", "pedestal", "calibration"]
-        rows = connection.execute(_FILES, {"levels": levels, "roots": roots}).fetchall()
+        rows = connection.execute(_FILES, {"levels": levels, "roots": roots, "sources": None}).fetchall()
         self.reports: dict[int, list[tuple]] = defaultdict(list)
         self.others: dict[tuple[str, str, int], dict[int, list[tuple]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:

@@ -137,6 +137,17 @@ def test_a_problem_keeps_the_day_on_which_it_was_seen_first(storage, tmp_path, m
     assert at(2021) == [(5029747, "2020"), (5029748, "2021")]
 
 
+def test_runs_of_other_sources_are_known_without_their_files(storage):
+    names = [data(run, t, 1) for run in (5029747, 5029748) for t in (1, 2)]
+    others = [name.replace("CrabNebula", "Mrk421") for name in names[:2]]
+    analysis = storage(*[name.replace("5029747", "5029749") for name in others], *names[2:])
+    first, second = find_runs(analysis, "observation")
+    assert (first.run, first.source, len(first.files)) == (5029748, "CrabNebula", 2)
+    assert (second.run, second.source, second.files, second.night) == (5029749, "Mrk421", (), "2013-10-05")
+    # a cone may take runs of any name
+    assert [len(run.files) for run in find_runs(storage(data="cone = 1.0"), "observation")] == [2, 2]
+
+
 def test_raw_runs_have_reports_and_the_calibration_runs_before_them(storage):
     names = [data(5029747, t, s, "D") for t in (1, 2) for s in (1, 2)]
     names += [data(5029747, 1, 1, "D", extension="rep"), data(5029747, 2, 2, "D", extension="rep")]
@@ -308,7 +319,7 @@ def test_the_command_tells_what_there_is_and_what_is_wrong(storage, tmp_path):
     words = ["index", str(tmp_path / "data"), "--into", str(tmp_path / "into"), "--names-only"]
     shown = CliRunner().invoke(main, [*words, "--problems", "--unknown"])
     assert shown.exit_code == 0, shown.output
-    assert "3 files of 2 runs in 1 nights; 3 new, 0 changed, 0 gone" in shown.output
+    assert "3 files of 2 runs in 1 night; 3 new, 0 changed, 0 gone" in shown.output
     assert "run 05029747 has no calibrated file of M2 in version v1" in shown.output
     assert "notes [bold].txt" in shown.output
     assert "a\\nb" in shown.output
