@@ -13,7 +13,7 @@ DARK_CURRENT_NA = 1100.0
 """Median anode current of a pixel in a dark night (recollected, not published; see the conditions)."""
 
 REDUCED_GAIN = 1.7
-"""Factor by which reduced high voltage lowers the gain (Ahnen et al. 2017, arXiv:1704.00906), and the current with it."""
+"""Factor by which reduced high voltage lowers the gain (Ahnen et al. 2017, arXiv:1704.00906), and so the current."""
 
 _LASER_ZERO = """
 MReport.fUniqueID MReport.fBits MReport.fBadReport MReport.fState fIsOffsetCorrection fIsOffsetFitted
