@@ -47,7 +47,7 @@ class Event:
     next_s: float = 0.0
 
 
-@dataclass
+@dataclass(eq=False)
 class File:
     """A file that somebody wants.
 
@@ -64,8 +64,8 @@ class File:
         Failures in a row without a byte coming through; how often it came damaged.
     most
         Bytes of it that came, at most.
-    due, since
-        Monotonic times: of the next try, and since when it is waited for on tape.
+    due, since, reminded
+        Monotonic times: of the next try, since when it is waited for on tape, and when it was asked for last.
     """
 
     source: Source
@@ -79,6 +79,7 @@ class File:
     most: int = 0
     due: float = 0.0
     since: float = 0.0
+    reminded: float = 0.0
     reason: str = ""
     about: About | None = None
 

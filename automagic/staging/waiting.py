@@ -16,6 +16,9 @@ from automagic.staging.trouble import Permanent, StorageError, Temporary
 RECALLS = 3
 """So often the site's command, or the storage's API, may fail in a row."""
 
+AGAIN_S = 6 * 3600.0
+"""After so long a file is asked for once more, where reading it is how it is asked for: storage may have forgotten."""
+
 
 class Desk(Protocol):
     """What waiting needs of the stager."""
@@ -49,7 +52,8 @@ class Waiting:
         everywhere = bool(settings.command) or settings.tape_api
         files = [file for file in files if not file.asked and (everywhere or file.listed)]
         for file in files:
-            file.asked, file.state, file.since = True, "asking", file.since or time.monotonic()
+            file.asked, file.state, file.reminded = True, "asking", time.monotonic()
+            file.since = file.since or file.reminded
         if not files:
             return
         if everywhere:
@@ -145,12 +149,17 @@ class Waiting:
         return groups.values()
 
     def _look(self, files: list[File]) -> Callable[[], None]:
-        urls = [file.url for file in files]
+        urls, now = [file.url for file in files], time.monotonic()
+        listed = {
+            file for file in files if file.listed and (self.desk.settings.command or now - file.reminded < AGAIN_S)
+        }
+        for file in files:
+            file.reminded = file.reminded if file in listed else now
         try:
             if self.desk.settings.tape_api:
                 found = self.api.places(urls)
             else:
-                found = recall.look(self.desk.remote, urls, frozenset(file.url for file in files if file.listed))
+                found = recall.look(self.desk.remote, urls, frozenset(file.url for file in listed))
         except (StorageError, UserError, OSError) as error:
             found = dict.fromkeys(urls, Temporary(str(error)))
         return lambda: self._looked(files, found)

@@ -124,6 +124,11 @@ class Server:
         self.later[name] -= self.later[name] > 0
         return self.later[name] > 0
 
+    def _coming(self, folder):
+        """Bring what is on its way from tape a step nearer each time that its folder is listed."""
+        for each in folder.iterdir():
+            self.later[each.name] -= self.later[each.name] > 0
+
     def _page_of(self, answer):
         kind = dict(answer[1]).get("Content-Type", "")
         body = b"<html><title>Reading from tape</title></html>" if "html" in kind else b"later"
@@ -176,6 +181,7 @@ class Server:
 
     def _index(self, folder, path):
         rows = []
+        self._coming(folder)
         for each in sorted(folder.iterdir()):
             quoted = urllib.parse.quote(each.name) + ("/" if each.is_dir() else "")
             if self.pages == "plain":
@@ -194,6 +200,7 @@ class Server:
         return f"<html><head><title>Index of {path}</title></head><body>{body}</body></html>"
 
     def _properties(self, folder, path):
+        self._coming(folder)
         rows = [PROPERTY.format(href=path, kind="<D:collection/>", size="", locality="")]
         for each in sorted(folder.iterdir()):
             locality = "NEARLINE" if each.name in self.locked or self.later[each.name] > 0 else "ONLINE"
