@@ -5,9 +5,7 @@ What a name says here is what `automagic.naming.parse` says of it; a property te
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from automagic.naming.data import RUN_PATTERN, SUBRUN_PATTERN
@@ -69,10 +67,8 @@ def understand(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """
     import pyarrow as pa
 
-    batches = [pa.Table.from_batches([batch]) for batch in table.to_batches(max_chunksize=_ROWS)]
-    # Arrow leaves the interpreter while it works on a column
-    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
-        parts = list(pool.map(_understand, batches))
+    batches = table.to_batches(max_chunksize=_ROWS)
+    parts = [_understand(pa.Table.from_batches([batch])) for batch in batches]
     empty = table.slice(0, 0)
     read = empty
     for name, kind in COLUMNS.items():
@@ -83,7 +79,7 @@ def understand(table: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 _ROWS = 1 << 17
-"""Rows at a time."""
+"""Rows at a time: a column of text stays well below Arrow's 2 GB."""
 
 
 def _understand(table: pa.Table) -> tuple[list[pa.Table], list[pa.Table]]:

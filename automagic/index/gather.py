@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from automagic.index.bulk import COLUMNS, understand
 from automagic.index.layout import Place, place
@@ -13,28 +15,66 @@ if TYPE_CHECKING:
 
     from automagic.index.walk import Scan, Walk
 
+PORTION = 100_000
+"""Names that are read at a time."""
+
 _PLACE = {"version": "version", "period": "period", "mc_version": "mc_version", "sample": "folder_sample"}
 
 
-def gather(found: Walk) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Return ``files`` (without ``largest``), ``unknown`` and ``folders`` of the folders that were read."""
+class Gathering:
+    """Turns folders into columns while the walk goes on: Arrow leaves the interpreter to it meanwhile."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0))))
+        self.parts: list[Future[tuple[pa.Table, pa.Table]]] = []
+        self.waiting: list[Scan] = []
+        self.names = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def add(self, scan: Scan) -> None:
+        """Take a folder that was read."""
+        self.waiting.append(scan)
+        self.names += len(scan.names)
+        if self.names >= PORTION:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        self.parts.append(self.pool.submit(_columns, self.waiting))
+        self.waiting, self.names = [], 0
+
+    def finish(self, found: Walk) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """Return ``files`` (without ``largest``), ``unknown`` and ``folders`` of the folders that were read."""
+        import pyarrow as pa
+
+        self._hand_on()
+        done = [part.result() for part in self.parts]
+        return (
+            pa.concat_tables([files for files, _ in done]),
+            pa.concat_tables([odd for _, odd in done]),
+            _folders(found),
+        )
+
+
+def _columns(scans: list[Scan]) -> tuple[pa.Table, pa.Table]:
     import pyarrow as pa
 
     names: list[str] = []
     sizes: list[int | None] = []
     mtimes: list[int | None] = []
     places: list[str] = []
-    folders: list[int] = []
-    for scan in found.scans:
+    for scan in scans:
         names += scan.names
         sizes += scan.sizes
         mtimes += scan.mtimes_ns
         places += scan.places or ["online"] * len(scan.names)
-        folders.append(len(scan.names))
-    paths = [_readable(scan.path) for scan in found.scans]
     table = pa.table(
         {
-            "folder": _repeated(paths, folders),
+            "folder": _repeated([_readable(scan.path) for scan in scans], [len(scan.names) for scan in scans]),
             "name": _texts(names),
             "size": pa.array(sizes, pa.int64()),
             "mtime_ns": pa.array(mtimes, pa.int64()),
@@ -42,7 +82,7 @@ def gather(found: Walk) -> tuple[pa.Table, pa.Table, pa.Table]:
         }
     )
     files, unknown = understand(table)
-    return _placed(files), _unknown(unknown.drop_columns("place"), found.scans), _folders(found, paths)
+    return _placed(files), _unknown(unknown.drop_columns("place"), scans)
 
 
 def _repeated(values: list[str], counts: list[int]) -> Any:
@@ -100,12 +140,12 @@ def _unknown(unknown: pa.Table, scans: list[Scan]) -> pa.Table:
     return pa.concat_tables([unknown.cast(schema), more])
 
 
-def _folders(found: Walk, paths: list[str]) -> pa.Table:
+def _folders(found: Walk) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(
         {
-            "path": pa.array(paths, pa.string()),
+            "path": pa.array([_readable(scan.path) for scan in found.scans], pa.string()),
             "inode": pa.array([scan.inode for scan in found.scans], pa.uint64()),
             "mtime_ns": pa.array(
                 [scan.mtime_ns if scan.settled(found.started_ns) else 0 for scan in found.scans], pa.int64()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from automagic.index.gather import gather
 from automagic.index.headers import as_columns, read_headers
 from automagic.index.store import HEADERS, Store
 
 if TYPE_CHECKING:
+    from automagic.index.gather import Gathering
     from automagic.index.update import Pass, Wanted
     from automagic.index.walk import Walk
 
@@ -88,13 +88,13 @@ SELECT r.*, f.size, f.mtime_ns FROM read_headers r JOIN files f ON f.folder = r.
 """
 
 
-def merge(connection: Any, store: Store, had: bool, found: Walk, done: Pass) -> None:
+def merge(connection: Any, store: Store, had: bool, found: Walk, gathering: Gathering, done: Pass) -> None:
     """Make ``files``, ``unknown`` and ``folders``: folders that were read as they are now, others as they were."""
     import pyarrow as pa
 
     for table in ("files", "unknown", "folders"):
         store.read(connection, table, f"old_{table}", had)
-    files, unknown, folders = gather(found)
+    files, unknown, folders = gathering.finish(found)
     connection.register("new_files", files)
     connection.register("new_unknown", unknown)
     connection.register("new_folders", folders)

@@ -155,23 +155,28 @@ def _refresh(
     again_s: float,
     done: Pass,
 ) -> None:
+    from automagic.index.gather import Gathering
     from automagic.index.merge import AT_ONCE, add_headers, keep_headers, merge
 
     had = bool(state)
     known = _known(connection, store) if had else {}
     folders, urls = ([root for root in roots if ("://" in root) == far] for far in (False, True))
-    found = walk(folders, known, full, os.path.realpath(store.folder))
-    _not_unmounted(folders, known, found, full)
-    listed, done.notes = list_remote(urls, known, state.get("listed", {}), found, 0.0 if full else again_s)
-    done.folders, done.read = len(found.same) + len(found.scans), len(found.scans)
-    same = had and not found.scans and len(found.same) == len(known)
+    with Gathering() as gathering:
+        found = walk(folders, known, full, os.path.realpath(store.folder), gathering.add)
+        _not_unmounted(folders, known, found, full)
+        here = len(found.scans)
+        listed, done.notes = list_remote(urls, known, state.get("listed", {}), found, 0.0 if full else again_s)
+        for scan in found.scans[here:]:
+            gathering.add(scan)
+        done.folders, done.read = len(found.same) + len(found.scans), len(found.scans)
+        same = had and not found.scans and len(found.same) == len(known)
+        if same:
+            for table in ORDER:
+                store.read(connection, table)
+        else:
+            merge(connection, store, had, found, gathering, done)
+            keep_headers(connection, store, had)
     state = {"roots": roots, "listed": listed}
-    if same:
-        for table in ORDER:
-            store.read(connection, table)
-    else:
-        merge(connection, store, had, found, done)
-        keep_headers(connection, store, had)
     rest = [table for table in ORDER if not (same and table in ("files", "unknown", "folders"))]
     written = same
     while wanted is not None and (count := add_headers(connection, wanted, done)):

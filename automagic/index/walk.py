@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -78,7 +78,13 @@ class Walk:
     started_ns: int = 0
 
 
-def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False, without: str = "") -> Walk:
+def walk(
+    roots: Iterable[str],
+    known: dict[str, Known],
+    full: bool = False,
+    without: str = "",
+    heed: Callable[[Scan], None] | None = None,
+) -> Walk:
     """Walk trees.
 
     Each folder is met once, also where links or nested roots lead to it twice: by the first path in the order of
@@ -94,6 +100,8 @@ def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False, with
         Read all folders.
     without
         A folder that is passed over: that of the index itself.
+    heed
+        Is given each folder that was read, as soon as that is sure to be all.
     """
     found = Walk(started_ns=time.time_ns())
     below: dict[str, list[str]] = defaultdict(list)
@@ -118,11 +126,16 @@ def walk(roots: Iterable[str], known: dict[str, Known], full: bool = False, with
             if read.error is None:
                 seen.add((read.device, read.inode))
             found.scans.append(read)
+            if heed is not None and not read.links:
+                heed(read)
             base = read.path.rstrip("/")
             following += [f"{base}/{name}" for name in read.folders]
         level = sorted(path for path in following if path != without)
     for each in found.scans:
-        _add_links(each, seen)
+        if each.links:
+            _add_links(each, seen)
+            if heed is not None:
+                heed(each)
     return found
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automagic.index.bulk import COLUMNS, understand
-from automagic.index.gather import gather
+from automagic.index.gather import Gathering
 from automagic.index.layout import Place, place
 from automagic.index.walk import Scan, Walk
 from automagic.naming import DataName, McName, parse, reason
@@ -79,7 +79,9 @@ def test_names_in_columns_say_what_single_names_say(names):
 def test_any_bytes_of_names_become_rows(raw):
     names = [name.decode("utf-8", "surrogateescape") for name in raw]
     scan = Scan("/data/v2", names=names, sizes=[1] * len(names), mtimes_ns=[2] * len(names))
-    files, unknown, folders = gather(Walk([scan], started_ns=10**18))
+    with Gathering() as gathering:
+        gathering.add(scan)
+        files, unknown, folders = gathering.finish(Walk([scan], started_ns=10**18))
     assert files.num_rows + unknown.num_rows == len(names)
     assert folders.num_rows == 1
     for row in unknown.to_pylist():
