@@ -24,9 +24,9 @@ from openmars.sim.atmosphere import air
 from openmars.sim.events import Conditions, Simulated, Triggered
 from openmars.sim.expect import expected
 from openmars.sim.light import scatter
-from openmars.sim.readout import Cameras, readout
+from openmars.sim.readout import Cameras, pedestal_table, readout
 from openmars.sim.shower import angles
-from openmars.sim.telescope import SLICES, noise_rms, pedestal_table, pixels
+from openmars.sim.telescope import SLICES, WINDOW_NOISE, noise_rms, pixels
 from openmars.sim.trigger import trigger
 
 GAMMA = 1
@@ -115,7 +115,7 @@ def _setup(conditions: Conditions, particle: int = GAMMA, cameras: Cameras | Non
         worth=worth,
         least=least,
         pedestal=pedestal_table(conditions.nsb_level, conditions.hv),
-        noise=noise_rms(conditions.nsb_level, conditions.hv),
+        noise=WINDOW_NOISE * noise_rms(conditions.nsb_level, conditions.hv),
         circle=points.circle,
         spread=points.spread,
         star=points.star,

@@ -25,20 +25,28 @@ from numpy.typing import NDArray
 
 from openmars.camera.geometry import N_PIXELS
 from openmars.sim.rng import mix, pick, poisson, uniform
-from openmars.sim.telescope import EXCESS_NOISE, REDUCED_GAIN, SIGNAL_SLICE, SLICE_NS, SLICES
-from openmars.sim.trigger import PULSE_SIGMA_NS
+from openmars.sim.telescope import (
+    CALIBRATION_RMS_NS,
+    EXCESS_NOISE,
+    LIGHT_IN_WINDOW,
+    PULSE_SIGMA_NS,
+    REDUCED_GAIN,
+    SIGNAL_SLICE,
+    SLICE_NS,
+    SLICES,
+    TRANSIT_RMS_NS,
+    WINDOW,
+    held,
+)
 
-NSB_PHE_PER_NS = 0.16
+NSB_PHE_PER_NS = 0.158
 """Photo-electrons of a dark night's sky in a pixel."""
-
-WINDOW = 5
-"""Samples of the window that the figures above are for: 3 ns."""
 
 WORDS_PER_PHE = 20.0
 """Sum of `WINDOW` samples over the peak of one photo-electron at nominal high voltage. A pixel saturates at some
 2700 photo-electrons; more words a photo-electron would be more noise to store."""
 
-NOISE_PHE, SLOW_PHE = 0.58, 0.32
+NOISE_PHE, SLOW_PHE = 0.565, 0.34
 """Noise of electronics in a sum of `WINDOW` samples: from sample to sample, and of all samples together."""
 
 BASELINE, BASELINE_SPREAD = 1408.0, 3.0
@@ -50,15 +58,8 @@ DELAY_RMS_NS = 0.4
 HOT = 30.0
 """Night-sky light of a noisy pixel, as of one with a bright star, in units of the others'."""
 
-TRANSIT_RMS_NS = 0.5
-"""Spread of single photo-electrons' transit times in a photomultiplier: a usual one, MAGIC's own is not public."""
-
 CALIBRATION_PHE = 45.0
 """Mean photo-electrons of a calibration pulse in a pixel."""
-
-CALIBRATION_RMS_NS = 0.45
-"""Length of a calibration pulse: that of a shower's light in a pixel (0.50 ns where there are some ten
-photo-electrons, 0.40 ns where there are a hundred), so that the same part of both is in the window."""
 
 WORD_MAX = 2**14 - 1
 
@@ -259,3 +260,30 @@ def digitise(state, readout, k, waves, words):  # type: ignore[no-untyped-def]  
             bits >>= _R13
             words[p, s] = np.uint16(min(max(word, 0.0), WORD_MAX))
         wave[:] = 0.0
+
+
+WORDS_PER_LIGHT = WORDS_PER_PHE * LIGHT_IN_WINDOW / held(PULSE_SIGMA_NS)
+"""Words in the window of a photo-electron of a calibration pulse, whose light has a length; mean gain, nominal HV."""
+
+
+@lru_cache(maxsize=8)
+def pedestal_table(nsb_level: float, hv: str = "nominal") -> NDArray[np.float64]:
+    """Charges an empty pixel yields at 2048 even steps of probability, photo-electrons.
+
+    They are the largest sums of `WINDOW` samples found in simulated ones, so that calibrated events are as those that
+    the calibration makes of raw ones.
+    """
+    constants = readout(nsb_level, hv, Cameras(gain_spread=0.0, bad_pixels=0))
+    state, waves = np.array([0x9ED], np.uint64), np.zeros((N_PIXELS, _WIDTH), np.float32)
+    words, found = np.empty((N_PIXELS, SLICES), np.uint16), np.empty((200, N_PIXELS))
+    for largest in found:
+        digitise(state, constants, 0, waves, words)
+        total = np.cumsum(np.pad(words.astype(np.int32), ((0, 0), (1, 0))), axis=1)
+        largest[:] = (total[:, WINDOW:] - total[:, :-WINDOW]).max(axis=1) - WINDOW * constants.baseline[0]
+    gain = WORDS_PER_LIGHT / (REDUCED_GAIN if hv == "reduced" else 1.0)
+    return np.sort(found.ravel())[_even(2048, found.size)] / gain
+
+
+def _even(n: int, of: int) -> NDArray[np.int64]:
+    """Places of `n` even steps of probability in a sorted list."""
+    return ((np.arange(n) + 0.5) * of / n).astype(np.int64)

@@ -1,8 +1,9 @@
 """Telescopes and cameras: mirror, pixels, noise, and what the extraction of the signal makes of them.
 
-The readout is not simulated sample by sample. The extraction slides a window over the samples and takes the
-largest sum, so an empty pixel yields not zero but the largest of several noise sums, at a time anywhere in
-the readout. A pixel with light yields its light with the noise of one window, unless noise elsewhere is larger.
+Where calibrated events are asked for, the readout is not simulated sample by sample (`openmars.sim.readout` does
+that). The extraction slides a window over the samples and takes the largest sum, so an empty pixel yields not zero
+but the largest of several noise sums, at a time anywhere in the readout. A pixel with light yields what of its light
+is in the window, with the noise of one window, unless noise elsewhere is larger.
 """
 
 from __future__ import annotations
@@ -42,12 +43,39 @@ SIGNAL_SLICE = 25.0
 EXCESS_NOISE = 0.2
 """Relative variance of a single photo-electron's charge: excess noise factor F² = 1.2 of the photomultipliers."""
 
-PEDESTAL_MEAN, PEDESTAL_RMS = 2.0, 1.0
-"""What the extraction finds in an empty pixel of a dark night, photo-electrons: the values at which MAGIC's
-levels of cleaning are set (Ahnen et al. 2017, Astropart. Phys. 94, 29)."""
+WINDOW = 5
+"""Samples of the window of the extraction: 3 ns."""
 
-_TABLE = 2048
+PULSE_SIGMA_NS = 1.06
+"""Pulse of a photo-electron: full width at half maximum 2.5 ns."""
+
+TRANSIT_RMS_NS = 0.5
+"""Spread of single photo-electrons' transit times in a photomultiplier: a usual one, MAGIC's own is not public."""
+
+CALIBRATION_RMS_NS = 0.45
+"""Length of a calibration pulse: that of a shower's light in a pixel (0.50 ns where there are some ten
+photo-electrons, 0.40 ns where there are a hundred), so that the same part of both is in the window."""
+
+WINDOW_NOISE = 1.05
+"""Rms of the sum of a window without light on a dark night, photo-electrons; see `openmars.sim.readout`."""
+
 _HALF = 21
+_PER_NS = 8.0
+
+
+def held(width_ns: float, off_ns: float = 0.0) -> float:
+    """Part of light that is in a window about it: Gaussian of rms `width_ns` whose middle is `off_ns` off."""
+    half, width = 0.5 * WINDOW * SLICE_NS, width_ns * math.sqrt(2.0)
+    return 0.5 * (math.erf((half - off_ns) / width) + math.erf((half + off_ns) / width))
+
+
+LIGHT_IN_WINDOW = held(math.sqrt(PULSE_SIGMA_NS**2 + TRANSIT_RMS_NS**2 + CALIBRATION_RMS_NS**2))
+"""Part of a calibration pulse that is in the window: charges are in units of its photo-electrons."""
+
+_HELD = np.array(
+    [held(math.hypot(PULSE_SIGMA_NS, TRANSIT_RMS_NS), k / _PER_NS) / LIGHT_IN_WINDOW for k in range(64)] + [0.0]
+)
+"""What a photo-electron counts that is k/8 ns from the middle of the window."""
 
 
 class Pixels(NamedTuple):
@@ -124,18 +152,6 @@ def noise_rms(nsb_level: float, hv: str = "nominal") -> float:
     return math.sqrt(0.45 * gain**2 + 0.55 * nsb_level)
 
 
-@lru_cache(maxsize=8)
-def pedestal_table(nsb_level: float, hv: str = "nominal") -> NDArray[np.float64]:
-    """Charges an empty pixel yields at 2048 even steps of probability, photo-electrons.
-
-    Largest of many noise sums: Gumbel's distribution with the mean and rms of the pedestal.
-    """
-    scale = PEDESTAL_RMS * math.sqrt(6.0) / math.pi
-    mode = PEDESTAL_MEAN - 0.5772156649 * scale
-    p = (np.arange(_TABLE) + 0.5) / _TABLE
-    return (mode - scale * np.log(-np.log(p))) * noise_rms(nsb_level, hv)
-
-
 @njit(cache=True)
 def empty_camera(state, table, charge, time):  # type: ignore[no-untyped-def]  # compiled
     """Fill a camera with noise."""
@@ -148,23 +164,43 @@ def empty_camera(state, table, charge, time):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True)
+def counts(late):  # type: ignore[no-untyped-def]  # compiled
+    """What a photo-electron counts that is so much later (ns) than the middle of the window."""
+    return _HELD[min(int(abs(late) * _PER_NS + 0.5), _HELD.size - 1)]
+
+
+@njit(cache=True)
 def expose(state, pe_pixel, pe_time, n_pe, each, middle, sigma, charge, time):  # type: ignore[no-untyped-def]  # compiled
-    """Put photo-electrons, each counting for `each`, on a camera that holds noise already."""
-    light = np.zeros(charge.size)
-    when = np.zeros(charge.size)
+    """Put photo-electrons, each counting for `each`, on a camera that holds noise already.
+
+    The window is about the mean time of a pixel's light, and what comes long before or after it is lost. Noise and
+    spread of times are those that the extraction finds in samples of `openmars.sim.readout` (tested).
+    """
+    n = np.zeros(charge.size)
+    mean = np.zeros(charge.size)
     for i in range(n_pe):
-        light[pe_pixel[i]] += 1.0
-        when[pe_pixel[i]] += pe_time[i]
+        n[pe_pixel[i]] += 1.0
+        mean[pe_pixel[i]] += pe_time[i]
+    light, square, late = np.zeros(charge.size), np.zeros(charge.size), np.zeros(charge.size)
+    for i in range(n_pe):
+        p = pe_pixel[i]
+        off = pe_time[i] - mean[p] / n[p]
+        part = counts(off)
+        light[p] += part
+        square[p] += part * part
+        late[p] += part * off
     for p in range(charge.size):
-        n = light[p]
-        if n == 0.0:
+        if light[p] == 0.0:
             continue
         g, h = normal_pair(state)
         e, _ = normal_pair(state)
-        q = each * (n + math.sqrt(EXCESS_NOISE * n) * g) + sigma * e
+        q = each * (light[p] + math.sqrt(EXCESS_NOISE * square[p]) * g) + sigma * e
+        # the window moves to where noise adds most, which faint light hardly keeps it from
+        q += 0.25 * math.exp(-0.1 * each * light[p])
         if q <= charge[p]:
             continue
         charge[p] = q
-        spread = math.sqrt(0.04 + 1.4 / (each * n) + (5.0 * sigma / (q + 5.0)) ** 2 * 0.25)
-        t = SIGNAL_SLICE + (when[p] / n - middle + spread * h) / SLICE_NS
+        spread = math.sqrt(0.008 + 0.5 / (each * light[p]) + (5.0 * sigma / (q + 5.0)) ** 2 * 0.25)
+        at = mean[p] / n[p] + late[p] / light[p]
+        t = SIGNAL_SLICE + (at - middle + spread * h) / SLICE_NS
         time[p] = min(max(t, 0.0), SLICES - 0.001)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from openmars.camera.geometry import N_PIXELS, NEIGHBOURS, PIX_X_MM, PIX_Y_MM
 from openmars.sim.rng import normal_pair
-from openmars.sim.telescope import noise_rms, pixels
+from openmars.sim.telescope import PULSE_SIGMA_NS, noise_rms, pixels
 
 TRIGGER_RADIUS_DEG = 1.25
 LEVEL_PE = 4.0
@@ -31,9 +31,6 @@ NOISE_PE = 0.7
 
 BINS = 64
 BIN_NS = 0.5
-PULSE_SIGMA_NS = 1.06
-"""Full width at half maximum 2.5 ns."""
-
 GATE_BINS = 8
 """A discriminator stays up for 4 ns."""
 

@@ -262,7 +262,10 @@ def test_pedestals_have_the_mean_and_rms_of_magics_and_grow_with_the_moon():
     assert time.min() >= 0
     assert time.max() < 50
     assert time.std() == pytest.approx(50 / math.sqrt(12), rel=0.02)
-    assert pedestal_events(1, 50, Conditions(nsb_level=4.0))[0].std() == pytest.approx(1.63, abs=0.05)
+    # the largest of many sums grows a little less than each of them, whose noise grows to 1.63 times the dark one
+    moon = pedestal_events(1, 50, Conditions(nsb_level=4.0))[0]
+    assert moon.mean() == pytest.approx(1.6 * charge.mean(), rel=0.03)
+    assert moon.std() == pytest.approx(1.5 * charge.std(), rel=0.03)
 
 
 def test_sum_trigger_has_a_lower_threshold():

@@ -89,7 +89,7 @@ def test_files_are_where_the_data_centre_has_them(tree):
 
 def test_runs_have_their_own_conditions(tree):
     (path,) = (tree / "tree/Calibrated/v1/CrabNebula/2013_10_05").glob("*_M1_05029747.001_Y_*")
-    assert read_tree(path, "Camera")["MReportCamera.fMedianDC"][0] == pytest.approx(4.5 * 1100)
+    assert read_tree(path, "Camera")["MReportCamera.fMedianDC"][0] == pytest.approx(4.5 * 1100 / 1.7)
     assert set(read_tree(path, "Camera")["MCameraHV.fFileName"]) == {"reduced"}
     assert read_tree(path, "Laser")["MReportLaser.fTransmission9km"][0] == pytest.approx(0.6)
     assert read_tree(path, "Pyrometer")["MReportPyrometer.fCloudiness"][0] == 71

@@ -243,7 +243,7 @@ def test_reports_beside_raw_files_say_what_the_trees_of_calibrated_ones_say(both
                     np.testing.assert_allclose(values, stored[branch], rtol=1e-6, atol=1e-9, err_msg=branch)
         assert set(found.trees["Camera"]["MCameraHV.fFileName"]) == {"reduced"}
         assert found.trees["Pyrometer"]["MReportPyrometer.fCloudiness"][0] == 33
-        assert found.trees["Camera"]["MReportCamera.fMedianDC"][0] == pytest.approx(1650)
+        assert found.trees["Camera"]["MReportCamera.fMedianDC"][0] == pytest.approx(1650 / REDUCED_GAIN)
 
 
 def test_pedestal_and_calibration_runs(tmp_path):
