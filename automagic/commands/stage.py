@@ -124,8 +124,9 @@ def bring(session: Session, tasks: list[Task]) -> int:
                     task = open_.pop(event.name)
                     session.staged.note(event.files)
                     session.staged.record(task, event.files)
-                    journal.write({"event": "staged", "task": task.name, "files": describe(event.files)})
                     stager.give_back(task.name)
+                elif event.kind == "staged":
+                    journal.write({"event": "staged", "files": describe(event.files)})
                 elif event.kind == "failed":
                     del open_[event.name]
                     failed += 1
@@ -148,7 +149,7 @@ def words(event: Any) -> str:
 
     if event.kind == "staged":
         return f"{event.files[0].name} is here ({human(event.files[0].size)})"
-    if event.kind == "waiting":
+    if event.kind == "waiting" and event.number:
         return f"waiting for tape: {event.number} files, next look in {event.next_s:.0f} s"
     if event.kind == "recalled":
         return f"asked storage for {event.number} files"

@@ -39,11 +39,18 @@ class Bars:
         """Take them away."""
         self._progress.stop()
 
-    def update(self, count: Mapping[str, Counter[str]], running: Counter[str], seconds: float | None) -> None:
-        """Show how far the stages are."""
+    def update(
+        self,
+        count: Mapping[str, Counter[str]],
+        running: Counter[str],
+        seconds: float | None,
+        more: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        """Show how far the stages are, with more words on some of them."""
         for stage, bar in self._stages.items():
             ended = sum(states[stage] for states in count.values())
             words = [f"{running[stage]} running"] if running[stage] else []
+            words += (more or {}).get(stage, [])
             words += [f"[red]{count['failed'][stage]} failed[/]"] if count["failed"][stage] else []
             self._progress.update(bar, completed=ended, words=", ".join(words))
         ended = sum(sum(states.values()) for states in count.values())

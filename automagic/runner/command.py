@@ -350,8 +350,13 @@ def inform(session: Session, name: str) -> list[str]:
         task.name,
         f"  state      {state}",
         f"  action     {standing.action or 'not known before its inputs are there'}",
-        f"  program    {' '.join(session.command(task))}",
     ]
+    if task.engine == "stage":
+        here = session.staged.cache
+        lines += [f"  brings     {each.url}" for each in task.sources]
+        lines += [f"  here       {path}" for each in task.sources if (path := here.present(each)) is not None]
+    else:
+        lines.append(f"  program    {' '.join(session.command(task))}")
     if standing.action:
         lines.append(f"  store      {os.path.relpath(session.folder.action(standing.action))}")
     lines += [f"  reads      in/{each.role}/{each.name}  ({each.task or each.path})" for each in task.inputs]

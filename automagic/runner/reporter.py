@@ -37,6 +37,7 @@ class Reporter(ConsoleReporter):
         self.began = time.monotonic()
         self._bars: Any = None
         self._on_tape = 0
+        self._came = 0
         self.stopped = ""
 
     # --- called by our runner
@@ -83,9 +84,15 @@ class Reporter(ConsoleReporter):
 
     # --- remote files
 
+    def files_asked(self) -> None:
+        """Files were asked for from remote storage."""
+        self._show_bars()
+        self._refresh()
+
     def file_staged(self, name: str, size: int) -> None:
         """A file was brought from remote storage."""
-        self._show_bars()
+        self._came += size
+        self._refresh()
         self._line(f"{name} is here ({human(size)})")
 
     def tape_asked(self, number: int) -> None:
@@ -93,8 +100,8 @@ class Reporter(ConsoleReporter):
         self._say(f"asked storage for {some_files(number)}")
 
     def tape_waits(self, number: int, next_s: float) -> None:
-        """Files are waited for on tape."""
-        if self._bars is None or number != self._on_tape:
+        """So many files are waited for on tape, or none any more."""
+        if number and (self._bars is None or number != self._on_tape):
             self._say(f"waiting for tape: {some_files(number)}, next look in {next_s:.0f} s")
         self._on_tape = number
 
@@ -163,7 +170,9 @@ class Reporter(ConsoleReporter):
     def _refresh(self) -> None:
         if self._bars is not None:
             running = Counter(self._stage(name) for name in self.running)
-            self._bars.update(self.count, running, self.seconds_left())
+            words = [f"{human(self._came)} came"] if self._came else []
+            words += [f"{some_files(self._on_tape)} on tape"] if self._on_tape else []
+            self._bars.update(self.count, running, self.seconds_left(), {"stage": words})
 
     # --- at the end
 

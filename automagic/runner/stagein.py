@@ -61,6 +61,7 @@ class StageIn:
         reader = task.engine != "stage"
         sources = self._sources(task) if reader else list(task.sources)
         self._begun[task.name] = time.monotonic()
+        self.reporter.files_asked()
         self.stager.demand(task.name, sources, first=reader)
 
     def over(self, name: str) -> None:
@@ -128,6 +129,7 @@ class StageIn:
 
     def _tell(self, event: Event) -> None:
         if event.kind == "staged":
+            self.journal.write({"event": "staged", "files": describe(event.files)})
             self.reporter.file_staged(event.files[0].name, event.files[0].size)
         elif event.kind == "released":
             self.journal.write({"event": "released", "url": event.name, "size": event.number})
@@ -150,7 +152,6 @@ class StageIn:
                 self.session.staged.record(each, files)
             if changed:
                 self.session.forget(each.name)
-        self.journal.write({"event": "staged", "task": task.name, "files": describe(event.files)})
         return changed
 
     def free(self, task: Task) -> None:

@@ -198,6 +198,9 @@ class Stager:
             if self._told != (len(tape), look):
                 self._told = (len(tape), look)
                 self.tell(Event("waiting", number=len(tape), next_s=self._waiting.left(now)))
+        elif not tape and self._told:
+            self._told = None
+            self.tell(Event("waiting"))
         return max(0.0, min(due) - now) if due else None
 
     def _advance(self, demand: Demand) -> None:

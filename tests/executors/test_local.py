@@ -84,3 +84,21 @@ def test_cancel_ends_everything(tmp_path, make):
             os.kill(int(path.read_text()), 0)
     assert not list((tmp_path / "work").glob("*"))
     assert not (tmp_path / "store").exists()
+
+
+def test_a_wait_ends_when_the_descriptor_can_be_read_with_jobs_and_without(tmp_path, make):
+    executor = LocalExecutor(bundle(tmp_path), 1, 1000)
+    read, write = os.pipe()
+    began = time.monotonic()
+    assert executor.wait(0.01, read) == []
+    os.write(write, b"!")
+    assert executor.wait(60, read) == []
+    executor.submit([make("long", "sleep 60")])
+    assert [event.kind for event in executor.wait(60, read)] == ["started"]
+    assert executor.wait(60, read) == []
+    os.read(read, 1)
+    assert executor.wait(0.01, read) == []
+    assert time.monotonic() - began < 20
+    assert [event.attempt for event in executor.cancel()] == ["long"]
+    os.close(read)
+    os.close(write)

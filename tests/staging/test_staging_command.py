@@ -28,7 +28,8 @@ class Analysis:
         return Session(folder, {each.name: each for each in tasks}, {}, staging=settings)
 
     def task(self, name, *paths):
-        sources = tuple(Source(self.server.url(path=path), path.rpartition("/")[2]) for path in paths)
+        sizes = {"/Crab/a.raw": 100_000, "/Crab/b.raw": 50_000, "/Mrk421/c+1.raw": 30_000}
+        sources = tuple(Source(self.server.url(path=path), path.rpartition("/")[2], sizes[path]) for path in paths)
         outputs = tuple(Output(each.name, "raw", "") for each in sources)
         return Task(f"stage:{name}", "stage", "stage", "stage", "stage", sources=sources, outputs=outputs)
 

@@ -223,7 +223,7 @@ def test_a_server_that_is_down_for_a_while_is_outlasted(bench, server, until):
     server.stop()
     made = bench(tries=10_000)
     made.stager.demand("it", made.sources())
-    time.sleep(0.1)
+    until(lambda: all(file.tries >= 3 for file in made.stager._files.values()))
     server.start()
     assert len(made.listen("here")[0].files) == 3
 
