@@ -15,8 +15,24 @@ from openmars.sim import generate, kernel, readout, streams
 from openmars.sim.card import read_card
 from openmars.sim.events import Conditions
 from openmars.sim.program import PROGRAM
-from openmars.sim.readout import CALIBRATION_PHE, SLOW_PHE, WORDS_PER_PHE, Cameras, digitise, light_up
-from openmars.sim.telescope import EXCESS_NOISE, REDUCED_GAIN, SIGNAL_SLICE, SLICE_NS, noise_rms
+from openmars.sim.readout import (
+    CALIBRATION_PHE,
+    SLOW_PHE,
+    WORDS_PER_LIGHT,
+    WORDS_PER_PHE,
+    Cameras,
+    digitise,
+    light_up,
+)
+from openmars.sim.telescope import (
+    CALIBRATION_RMS_NS,
+    EXCESS_NOISE,
+    REDUCED_GAIN,
+    SIGNAL_SLICE,
+    SLICE_NS,
+    WINDOW_NOISE,
+    noise_rms,
+)
 from openmars.sim.track import Track
 
 DARK = Conditions()
@@ -91,31 +107,64 @@ def test_a_pulse_has_the_shape_that_is_documented():
 def test_empty_pixels_have_the_noise_of_calibrated_ones(level, light):
     conditions = Conditions(nsb_level=level)
     samples = generate.pedestal_samples(1, 0, 60, conditions, EVEN)[:, 1]
-    per_phe = (shine(200, 0.45) - baseline(EVEN, 1)[:, None])[:, 23:28].sum(axis=1).mean() / 200
-    found = sums(samples, baseline(EVEN, 2)) / per_phe
+    per_phe = (shine(200, CALIBRATION_RMS_NS) - baseline(EVEN, 1)[:, None])[:, 23:28].sum(axis=1).mean() / 200
+    assert per_phe == pytest.approx(WORDS_PER_LIGHT, rel=0.005)
+    found = sums(samples, baseline(EVEN, 2)) / WORDS_PER_LIGHT
     # the night sky does not move the baseline
     assert found.mean() == pytest.approx(0.0, abs=0.01)
-    assert found[..., 20].std() == pytest.approx(noise_rms(level), rel=0.08)
+    assert found[..., 20].std() == pytest.approx(WINDOW_NOISE * noise_rms(level), rel=0.03)
     largest = found.max(axis=-1)
     emulated, _ = generate.pedestal_events(2, 60, conditions)
-    assert largest.mean() == pytest.approx(emulated.mean(), rel=0.05)
-    assert largest.std() == pytest.approx(emulated.std(), rel=0.11)
+    assert largest.mean() == pytest.approx(emulated.mean(), rel=0.02)
+    assert largest.std() == pytest.approx(emulated.std(), rel=0.03)
     if level == 1.0:
         assert largest.mean() == pytest.approx(2.0, abs=0.06)
         assert largest.std() == pytest.approx(1.0, abs=0.04)
 
 
-def test_charges_are_those_of_the_emulation():
-    per_phe = (shine(200, 0.45) - baseline(EVEN, 1)[:, None])[:, 23:28].sum(axis=1).mean() / 200
+def test_light_is_found_without_bias_above_ten_photo_electrons():
     for n in (1, 3, 10, 30, 100):
-        words = [shine(n, 0.45, seed=seed) for seed in range(4)]
-        charge = sums(np.array(words), baseline(EVEN, 1)).max(axis=-1) / per_phe
-        expected_rms = np.sqrt(n * EXCESS_NOISE + 1.05**2)
+        words = [shine(n, CALIBRATION_RMS_NS, seed=seed) for seed in range(4)]
+        charge = sums(np.array(words), baseline(EVEN, 1)).max(axis=-1) / WORDS_PER_LIGHT
         if n >= 10:
-            assert charge.mean() == pytest.approx(n, rel=0.02)
-            assert charge.std() == pytest.approx(expected_rms, rel=0.1)
+            assert charge.mean() == pytest.approx(n, rel=0.015)
+            assert charge.std() == pytest.approx(np.hypot(np.sqrt(n * EXCESS_NOISE), WINDOW_NOISE), rel=0.08)
         else:
             assert n < charge.mean() < n + 1.5
+
+
+@pytest.mark.parametrize("kind", ["gammas", "protons"])
+def test_samples_and_emulation_give_the_same_charges_and_times_of_showers(kind):
+    def shower(*cameras):
+        if kind == "gammas":
+            energy = generate.draw_power_law(3, 5000, 80.0, 5000.0, -2.0)
+            return next(generate.simulate_gammas(1, energy, 15.4, 0.0, 15.0, 0.0, DARK, 200.0, 250, *cameras))
+        return next(generate.simulate_protons(5, 600_000, 15.0, 0.0, DARK, None, 250, *cameras))
+
+    direct, sampled = shower(), shower(EVEN)
+    assert np.array_equal(direct.index, sampled.index)
+    assert np.array_equal(direct.true_size, sampled.true_size)
+    pixels = [EVEN.draw(t) for t in (1, 2)]
+    level = np.array([p["baseline"] for p in pixels], np.float32)
+    delay = np.array([p["delay"] for p in pixels])
+    samples = sampled.samples.astype(np.float32) - level[..., None]
+    total = np.cumsum(np.pad(samples, ((0, 0), (0, 0), (0, 0), (1, 0))), axis=-1)
+    total = total[..., 5:] - total[..., :-5]
+    first = total.argmax(axis=-1)[..., None]
+    charge = np.take_along_axis(total, first, -1)[..., 0]
+    window = np.take_along_axis(samples, first + np.arange(5), -1)
+    time = first[..., 0] + (window * np.arange(5)).sum(axis=-1) / np.maximum(charge, 1) - delay
+    charge = np.maximum(charge / WORDS_PER_LIGHT, 0.01)
+    size = [np.where(c > 6, c, 0).sum(axis=-1) for c in (charge, direct.charge)]
+    assert np.median(size[0] / size[1]) == pytest.approx(1, abs=0.03)
+    assert (charge > 6).sum() == pytest.approx((direct.charge > 6).sum(), rel=0.05)
+    both = np.sqrt(charge * np.maximum(direct.charge, 0.01))
+    for low, high in ((10, 20), (20, 50), (50, 1000)):
+        use = (both > low) & (both < high)
+        assert np.log(charge[use] / direct.charge[use]).mean() == pytest.approx(0, abs=0.025)
+        spread = [np.diff(np.percentile(t[use], [16, 84]))[0] for t in (time, direct.arrival_time)]
+        assert spread[0] == pytest.approx(spread[1], rel=0.12)
+        assert np.median(np.abs(time - direct.arrival_time)[use]) * SLICE_NS < 0.4
 
 
 def test_photostatistics_of_pulses_give_back_their_light(light):
