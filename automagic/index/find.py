@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -90,5 +91,11 @@ def opened(
     if "raw" in levels:
         levels = (*levels, "report", "pedestal", "calibration")
     wanted = Wanted(levels, sources, data=not mc, mc=mc)
-    with updated(site.index_folder(), all_roots(site), wanted) as (connection, _):
+    folder = site.index_folder()
+    with updated(folder, all_roots(site), wanted) as (connection, done):
+        for note in done.notes:
+            print(note, file=sys.stderr, flush=True)
+        if done.unwritten:
+            words = f"the index {folder} cannot be written to ({done.unwritten}): all of storage is read each time"
+            print(words, file=sys.stderr, flush=True)
         yield connection

@@ -135,6 +135,7 @@ class Store:
                 for table in sorted(tables, key=lambda name: name == "folders"):
                     os.replace(Path(temporary) / f"{table}.parquet", self.path(table))
                 os.replace(Path(temporary) / "index.json", self.folder / "index.json")
+            (self.folder / ".gitignore").write_text("# made anew from storage at any time\n*\n")
         except (OSError, duckdb.IOException) as error:
             self.problem = getattr(error, "strerror", None) or str(error)
             return False

@@ -163,6 +163,7 @@ def _refresh(
     folders, urls = ([root for root in roots if ("://" in root) == far] for far in (False, True))
     with Gathering() as gathering:
         found = walk(folders, known, full, os.path.realpath(store.folder), gathering.add)
+        _readable(folders, found)
         _not_unmounted(folders, known, found, full)
         here = len(found.scans)
         listed, done.notes = list_remote(urls, known, state.get("listed", {}), found, 0.0 if full else again_s)
@@ -209,6 +210,12 @@ def _known(connection: Any, store: Store) -> dict[str, Known]:
     rows = connection.execute("SELECT path, inode, mtime_ns FROM folders").fetchall()
     connection.execute("DROP VIEW folders")
     return {path: Known(inode, mtime_ns) for path, inode, mtime_ns in rows}
+
+
+def _readable(roots: list[str], found: Walk) -> None:
+    for scan in found.scans:
+        if scan.error is not None and scan.path in roots:
+            raise UserError(f"{scan.path} cannot be read: {scan.error}", hint="Ask whom it belongs to.")
 
 
 def _not_unmounted(roots: list[str], known: dict[str, Known], found: Walk, full: bool) -> None:

@@ -137,6 +137,13 @@ def test_a_problem_keeps_the_day_on_which_it_was_seen_first(storage, tmp_path, m
     assert at(2021) == [(5029747, "2020"), (5029748, "2021")]
 
 
+def test_an_index_that_cannot_be_written_is_told_by_an_analysis(storage, tmp_path, capsys):
+    analysis = storage(*[data(5029747, t, 1) for t in (1, 2)])
+    (tmp_path / ".index").write_text("")
+    assert len(find_runs(analysis, "observation")) == 1
+    assert "cannot be written to (File exists)" in capsys.readouterr().err
+
+
 def test_runs_of_other_sources_are_known_without_their_files(storage):
     names = [data(run, t, 1) for run in (5029747, 5029748) for t in (1, 2)]
     others = [name.replace("CrabNebula", "Mrk421") for name in names[:2]]

@@ -173,6 +173,15 @@ def test_a_folder_that_cannot_be_read_is_told_and_tried_again(tree, monkeypatch)
     assert passed(tree).files == 6
 
 
+def test_a_root_that_cannot_be_read_is_an_error(tree, monkeypatch):
+    def scandir(descriptor):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("automagic.index.walk.os.scandir", scandir)
+    with pytest.raises(UserError, match=r"data cannot be read: Input/output error"):
+        passed(tree)
+
+
 def test_a_folder_that_vanishes_during_the_walk_is_passed_over(tree, monkeypatch):
     import shutil
 
