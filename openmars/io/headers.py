@@ -19,6 +19,9 @@ RUN_TYPE_DATA, RUN_TYPE_PEDESTAL, RUN_TYPE_CALIBRATION, RUN_TYPE_MC = 0, 1, 2, 2
 PATTERN_STEREO, PATTERN_PEDESTAL, PATTERN_CALIBRATION, PATTERN_MC, PATTERN_MC_SUM = 128, 8, 2, 1, 32
 """Trigger bits of readers of MAGIC files; that of calibration events from the public fork (``MTriggerPattern.h``)."""
 
+DARK_NSB = 0.13
+"""Photo-electrons/ns of a dark night's sky that headers of Monte Carlo tell of (inferred, not published)."""
+
 PRESCALER_STEREO = (0, 1, 0, 1, 0, 0, 0, 1)
 L3_TABLE = {"standard": "L3T_L1L1_100_SYNC", "sum": "L3T_SUMSUM_100_SYNC"}
 """Name of the table of the coincidence trigger by kind of trigger."""
@@ -87,7 +90,7 @@ class McInfo:
         Inner and outer offset of the gammas from the pointing: 0.4 and 0.4 for point-like and ring, 0 and
         1.5, say, for diffuse gammas.
     nsb_phe_per_ns
-        Night-sky background of a pixel.
+        Night-sky background of a pixel, in the terms of MAGIC's Monte Carlo: `DARK_NSB` for a dark night.
     """
 
     n_showers: int
@@ -100,7 +103,7 @@ class McInfo:
     az_min_deg: float
     az_max_deg: float
     view_cone_deg: tuple[float, float]
-    nsb_phe_per_ns: float = 0.13
+    nsb_phe_per_ns: float = DARK_NSB
 
 
 def _one(value: float, kind: str) -> np.ndarray:

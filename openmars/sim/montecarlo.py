@@ -8,7 +8,7 @@ import numpy as np
 
 from openmars.camera import MM_TO_DEG
 from openmars.io.calibrated import CalibratedWriter, Events, McTruth
-from openmars.io.headers import PATTERN_MC, PATTERN_MC_SUM, McInfo, RunInfo
+from openmars.io.headers import DARK_NSB, PATTERN_MC, PATTERN_MC_SUM, McInfo, RunInfo
 from openmars.sim import generate
 from openmars.sim.card import SimCard
 from openmars.sim.noise import pedestals, stream
@@ -129,6 +129,7 @@ def simulate(card: SimCard, paths: dict[int, Path], texts: dict[str, str]) -> in
         az_min_deg=card.azimuth[0],
         az_max_deg=card.azimuth[1],
         view_cone_deg=view_cone(card),
+        nsb_phe_per_ns=DARK_NSB * card.conditions.nsb_level,
     )
     pattern = PATTERN_MC_SUM if card.conditions.trigger == "sum" else PATTERN_MC
     headers = {t: RunInfo(card.run, 0, t, True, "", 0.0, 0.0, mode="MonteCarlo") for t in paths}

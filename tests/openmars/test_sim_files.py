@@ -214,6 +214,13 @@ def test_sum_trigger_is_told_from_the_table_of_the_coincidence_trigger(tmp_path,
         assert source.is_stereo
 
 
+def test_mc_headers_tell_the_night_sky(tmp_path):
+    files = simulate(tmp_path, MC_CARD | {"Showers": 60, "NSB": 2.5, "EnergyMin": 1})
+    for path in files:
+        header = read_tree(path, "RunHeaders", ["MMcRunHeader.fNumPheFromDNSB"])
+        assert header["MMcRunHeader.fNumPheFromDNSB"][0] == pytest.approx(2.5 * 0.13)
+
+
 def test_azimuth_runs_on_through_north():
     card = read_card(Env.parse("Sim.Start: 2013-10-05T02:15:00Z\nSim.Duration: 7200\nSim.RA: 50\nSim.Dec: 60\n"))
     track = Track.of(card)
