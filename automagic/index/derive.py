@@ -10,11 +10,12 @@ WITH sizes AS (
     SELECT run, level, version, subrun, telescope, max(size) AS size
     FROM files WHERE kind = 'data' AND telescope IS NOT NULL AND level <> 'report' GROUP BY ALL
 ), reports AS (
-    SELECT run, subrun, telescope, max(size) AS size FROM files WHERE level = 'report' GROUP BY ALL
+    SELECT DISTINCT run, subrun, telescope FROM files WHERE level = 'report'
 )
-SELECT s.run, s.level, s.version, s.subrun,
+SELECT s.run, s.level, s.version, s.subrun, bool_or(s.telescope = 1) AS m1, bool_or(s.telescope = 2) AS m2,
     max(s.size) FILTER (s.telescope = 1) AS size_m1, max(s.size) FILTER (s.telescope = 2) AS size_m2,
-    max(r.size) FILTER (s.telescope = 1) AS report_m1, max(r.size) FILTER (s.telescope = 2) AS report_m2
+    bool_or(s.telescope = 1 AND r.run IS NOT NULL) AS report_m1,
+    bool_or(s.telescope = 2 AND r.run IS NOT NULL) AS report_m2
 FROM sizes s LEFT JOIN reports r ON r.run = s.run AND r.subrun = s.subrun AND r.telescope = s.telescope
 GROUP BY s.run, s.level, s.version, s.subrun
 """

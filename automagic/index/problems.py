@@ -60,9 +60,9 @@ QUERIES = (
         || CASE WHEN len(no1) > 0 THEN '; M1 lacks ' || numbers(no1) ELSE '' END
         || CASE WHEN len(no2) > 0 THEN '; M2 lacks ' || numbers(no2) ELSE '' END, level
     FROM (
-        SELECT run, level, version, count(size_m1) AS n1, count(size_m2) AS n2,
-            coalesce(list(subrun ORDER BY subrun) FILTER (size_m1 IS NULL), []) AS no1,
-            coalesce(list(subrun ORDER BY subrun) FILTER (size_m2 IS NULL), []) AS no2
+        SELECT run, level, version, count(*) FILTER (m1) AS n1, count(*) FILTER (m2) AS n2,
+            coalesce(list(subrun ORDER BY subrun) FILTER (NOT m1), []) AS no1,
+            coalesce(list(subrun ORDER BY subrun) FILTER (NOT m2), []) AS no2
         FROM subruns WHERE stereo(level)
             AND run IN (SELECT run FROM runs WHERE stereo(level) AND subruns_m1 <> subruns_m2)
         GROUP BY ALL
@@ -89,9 +89,9 @@ QUERIES = (
     SELECT DISTINCT 'report', run, t, NULL,
         the_run(run) || ': subrun ' || format('{:03d}', subrun) || ' of M' || t || ' has no report', 'report'
     FROM (
-        SELECT run, subrun, 1 AS t FROM subruns WHERE level = 'raw' AND size_m1 IS NOT NULL AND report_m1 IS NULL
+        SELECT run, subrun, 1 AS t FROM subruns WHERE level = 'raw' AND m1 AND NOT report_m1
         UNION ALL
-        SELECT run, subrun, 2 FROM subruns WHERE level = 'raw' AND size_m2 IS NOT NULL AND report_m2 IS NULL
+        SELECT run, subrun, 2 FROM subruns WHERE level = 'raw' AND m2 AND NOT report_m2
     )
     """,
     """

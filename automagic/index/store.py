@@ -8,7 +8,8 @@ headers   One row a file whose inside was read, for this size and mtime_ns: posi
           start and stop (UTC), events, the run's number, median current (nA), transmission of aerosols from 9 km
           (worst and mean), cloudiness (%), L3 rate (Hz), trigger table and kind, HV file and kind, version of MARS,
           lines of a report and how many are broken, or ``error``.
-subruns   One row a subrun of a run at a level and version: the sizes of both telescopes' files and reports.
+subruns   One row a subrun of a run at a level and version: whether each telescope's file is there and its size (which
+          remote storage may not tell), and whether its report is.
 runs      One row a run at a level and version: what its files and headers say together.
 mc_sets   One row a set of Monte Carlo (zenith range and geometry) at a level, of a period and simulation's version.
 problems  One row a problem: kind, run, telescope, path, text in a person's words, level, first_seen (UTC).

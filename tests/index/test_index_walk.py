@@ -315,6 +315,9 @@ def test_remote_storage_is_listed_and_its_last_listing_counts_while_it_is_away(t
     with updated(index, [url], Wanted()) as (connection, done):
         rows = connection.execute(sql).fetchall()
     assert rows == [(f"{url}/v3", 1, 5, "online", "v3"), (f"{url}/v3", 2, None, "tape", "v3")]
+    with updated(index, [url]) as (connection, _):
+        assert connection.execute("SELECT m1, m2, size_m1, size_m2 FROM subruns").fetchall() == [(True, True, 5, None)]
+        assert connection.execute("SELECT * FROM problems").fetchall() == []
     assert (done.headers, done.unknown) == (0, 1)
     with updated(index, [url], Wanted()) as (connection, done):
         assert connection.execute(sql).fetchall() == rows
