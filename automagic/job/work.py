@@ -21,6 +21,7 @@ from automagic.rootfile import RootError, canonicalise
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _UNTOUCHED = re.compile(r"^Resource untouched: ([^\s:]+):", re.MULTILINE)
+_ERROR = re.compile(r"(fatal )?error\b", re.IGNORECASE)
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "File size limit exceeded")
 _LOG_TAIL = 1 << 20
 
@@ -167,7 +168,9 @@ class Job:
     def _why(self, code: int, log: str) -> str:
         program = self.spec["program"]
         lines = [line.strip() for line in log.splitlines() if line.strip() and "untouched" not in line]
-        last = f"; its last words: {' | '.join(lines[-2:])[:400]}" if lines else "; it said nothing"
+        # what a program says of its error may stand before what it had still buffered
+        errors = [line for line in lines if _ERROR.match(line)]
+        last = f"; its last words: {' | '.join((errors or lines)[-2:])[:400]}" if lines else "; it said nothing"
         if any(words in log for words in _DISK_FULL) or self._disk_is_full():
             return f"the disk is full: {program} could not write{last}"
         if code < 0:

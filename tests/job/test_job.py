@@ -116,6 +116,7 @@ def test_environment_is_closed(bench, monkeypatch):
         ("echo 1 > out/y.txt", {}, "it wrote y.txt"),
         ("ln -s /etc/hostname out/x.txt", {}, "something else than a plain file"),
         ("echo 1 > out/x.txt; echo oh no; exit 34", {}, "code 34 (no good cleaning); its last words: oh no"),
+        ("echo 'ERROR - no card'; echo bye; exit 34", {}, "its last words: ERROR - no card"),
         ("exit 7", {}, "star ended with code 7; it said nothing"),
         ("kill -9 $$", {}, "killed by SIGKILL (out of memory?)"),
         (WRITE + "; echo 'Resource untouched: B.Level: 3'", {"overrides": ["B.Level"]}, "card key B.Level"),
