@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -188,6 +189,7 @@ def _refresh(
             _derive(connection, store, had)
         store.write(connection, ["headers"] if written else rest, state)
         written = True
+        print(f"{done.headers:,} files were looked into so far …", file=sys.stderr, flush=True)
     if not same:
         _derive(connection, store, had)
         store.write(connection, rest, state)

@@ -182,6 +182,26 @@ def test_a_root_that_cannot_be_read_is_an_error(tree, monkeypatch):
         passed(tree)
 
 
+def test_folders_of_slow_storage_are_read_side_by_side_and_in_order(tmp_path, monkeypatch):
+    import threading
+
+    import automagic.index.walk as module
+
+    for number in range(40):
+        put(tmp_path / "data" / f"{number:02d}" / FILE.format(1, number))
+    real, threads = module.scan, set()
+
+    def scan(path):
+        threads.add(threading.get_ident())
+        time.sleep(0.03)
+        return real(path)
+
+    monkeypatch.setattr(module, "scan", scan)
+    found = module.walk([str(tmp_path / "data")], {})
+    assert [each.names for each in found.scans[1:]] == [[FILE.format(1, number)] for number in range(40)]
+    assert len(threads) > 1
+
+
 def test_a_folder_that_vanishes_during_the_walk_is_passed_over(tree, monkeypatch):
     import shutil
 
