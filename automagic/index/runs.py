@@ -26,6 +26,8 @@ class DataFile:
         Bytes, or `None` where not known.
     place
         ``"online"``, or ``"tape"`` where storage says that it has to be recalled first.
+    training
+        Of Monte Carlo, whether it is for training (or for test), as far as name or folder (``TRAIN``, ``TEST``) tell.
     """
 
     name: DataName | McName
@@ -34,6 +36,7 @@ class DataFile:
     url: str | None = None
     size: int | None = None
     place: str = "online"
+    training: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,15 @@ def _file(row: tuple) -> DataFile:
     name, folder, size, place = row[3:7]
     parsed = parse(name)
     assert isinstance(parsed, DataName | McName)  # summaries are not asked for
+    training = None
+    if isinstance(parsed, McName):
+        sample = row[11]
+        training = parsed.training if parsed.training is not None or sample is None else sample == "TRAIN"
     if "://" in folder:
         from automagic.staging.urls import join
 
-        return DataFile(parsed, url=join(folder, name), size=size, place=place)
-    return DataFile(parsed, path=Path(folder, name), size=size, place=place)
+        return DataFile(parsed, url=join(folder, name), size=size, place=place, training=training)
+    return DataFile(parsed, path=Path(folder, name), size=size, place=place, training=training)
 
 
 def _run(
@@ -225,7 +229,8 @@ def stored_sets(connection: Any, roots: list[str]) -> list[McSet]:
     """
     rows = connection.execute(
         """SELECT level, run, coalesce(version, '') AS version, name, folder, size, place, period, mc_version,
-            format('GA_za{:02d}to{:02d}_{}', zenith_min, zenith_max, geometry) AS mc_set, telescope
+            format('GA_za{:02d}to{:02d}_{}', zenith_min, zenith_max, geometry) AS mc_set, telescope,
+            folder_sample
         FROM files
         WHERE kind = 'mc' AND list_bool_or([folder = root OR starts_with(folder, root || '/') FOR root IN $roots])
         ORDER BY mc_set, period, mc_version, level, name, version""",

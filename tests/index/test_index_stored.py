@@ -280,6 +280,7 @@ def test_monte_carlo_knows_period_version_and_sample(storage):
     ]
     (found,) = find_mc(storage(*names))
     assert (found.name, found.period, found.version, len(found.files)) == ("GA_za05to35_w0", "ST.03.06", "Mmcs699", 4)
+    assert {(file.name.run, file.training) for file in found.files} == {(1, True), (2, False)}
     other = [name.replace("03.06-Mmcs699", "03.07-Mmcs700") for name in names]
     assert [(mc.name, mc.period) for mc in find_mc(storage(*other))] == [
         ("GA_za05to35_w0_ST.03.06-Mmcs699", "ST.03.06"),
