@@ -268,20 +268,20 @@ WORDS_PER_LIGHT = WORDS_PER_PHE * LIGHT_IN_WINDOW / held(PULSE_SIGMA_NS)
 
 @lru_cache(maxsize=8)
 def pedestal_table(nsb_level: float, hv: str = "nominal") -> NDArray[np.float64]:
-    """Charges an empty pixel yields at 2048 even steps of probability, photo-electrons.
+    """Charges an empty pixel yields at 16384 even steps of probability, photo-electrons.
 
     They are the largest sums of `WINDOW` samples found in simulated ones, so that calibrated events are as those that
     the calibration makes of raw ones.
     """
     constants = readout(nsb_level, hv, Cameras(gain_spread=0.0, bad_pixels=0))
     state, waves = np.array([0x9ED], np.uint64), np.zeros((N_PIXELS, _WIDTH), np.float32)
-    words, found = np.empty((N_PIXELS, SLICES), np.uint16), np.empty((200, N_PIXELS))
+    words, found = np.empty((N_PIXELS, SLICES), np.uint16), np.empty((80, N_PIXELS))
     for largest in found:
         digitise(state, constants, 0, waves, words)
         total = np.cumsum(np.pad(words.astype(np.int32), ((0, 0), (1, 0))), axis=1)
         largest[:] = (total[:, WINDOW:] - total[:, :-WINDOW]).max(axis=1) - WINDOW * constants.baseline[0]
     gain = WORDS_PER_LIGHT / (REDUCED_GAIN if hv == "reduced" else 1.0)
-    return np.sort(found.ravel())[_even(2048, found.size)] / gain
+    return np.sort(found.ravel())[_even(16384, found.size)] / gain
 
 
 def _even(n: int, of: int) -> NDArray[np.int64]:

@@ -59,6 +59,9 @@ photo-electrons, 0.40 ns where there are a hundred), so that the same part of bo
 WINDOW_NOISE = 1.05
 """Rms of the sum of a window without light on a dark night, photo-electrons; see `openmars.sim.readout`."""
 
+_JITTER, _MOVING = 0.015, 1.07
+"""Found in samples: how much more charges fluctuate for transit times that differ, and for a window that moves."""
+
 _HALF = 21
 _PER_NS = 8.0
 
@@ -194,7 +197,7 @@ def expose(state, pe_pixel, pe_time, n_pe, each, middle, sigma, charge, time):  
             continue
         g, h = normal_pair(state)
         e, _ = normal_pair(state)
-        q = each * (light[p] + math.sqrt(EXCESS_NOISE * square[p]) * g) + sigma * e
+        q = each * (light[p] + math.sqrt((EXCESS_NOISE + _JITTER) * square[p]) * g) + _MOVING * sigma * e
         # the window moves to where noise adds most, which faint light hardly keeps it from
         q += 0.25 * math.exp(-0.1 * each * light[p])
         if q <= charge[p]:
