@@ -10,8 +10,7 @@ gammas alone, up to superstar. Printed is how far charges, times, image paramete
 - the flux above 300 GeV differs by more than 6 %, or the fitted curve between 200 GeV and 1 TeV by more than 8 %.
 
 Flux and curve cannot agree better than so: noise puts about a tenth of the gammas beyond the cuts in one analysis and
-not in the other, which makes 2 % for 500 of them. Cosmic rays differ more: their light comes over a longer time than
-the extraction's 3 ns, and only the waveforms know that.
+not in the other, which makes 2 % for 500 of them.
 
     .venv/bin/python bench/raw.py --folder /tmp/raw
 
