@@ -58,7 +58,7 @@ class Data(Section):
     """``[data]``: which runs.
 
     A run that is not known well enough to be judged by a key is taken, with a remark. Where a key is not given, the
-    usual limit of the kind of analysis counts (`automagic.index.defaults`); *all* below means: no limit.
+    usual limit of the kind of analysis counts (`automagic.selection.defaults`); *all* below means: no limit.
 
     Attributes
     ----------

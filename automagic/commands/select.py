@@ -12,8 +12,8 @@ from automagic.cli import user_errors
 
 if TYPE_CHECKING:
     from automagic.analysis import Analysis
-    from automagic.index.matching import Match
-    from automagic.index.selection import Selection
+    from automagic.selection.choose import Selection
+    from automagic.selection.matching import Match
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -36,9 +36,9 @@ def select(analysis: str, every: bool, form: str | None, plot: Path | None) -> N
     from automagic.analysis import load
     from automagic.errors import UserError
     from automagic.index import find_runs
-    from automagic.index.selection import judge
-    from automagic.index.selection import select as choose
     from automagic.runner.find import find_analysis
+    from automagic.selection.choose import judge
+    from automagic.selection.choose import select as choose
 
     if plot is not None and plot.suffix.lower() not in FIGURES:
         raise UserError(f"--plot {plot}: the name must end in {', '.join(FIGURES)}")
@@ -70,8 +70,8 @@ def select(analysis: str, every: bool, form: str | None, plot: Path | None) -> N
 def _groups(asked: Analysis, selection: Selection) -> tuple[list[Match], list[str]]:
     """Match Monte Carlo and off runs, where the analysis needs any; say which off runs cannot be used."""
     from automagic.index import find_mc, find_runs
-    from automagic.index.matching import match
-    from automagic.index.selection import select_off
+    from automagic.selection.choose import select_off
+    from automagic.selection.matching import match
 
     if asked.data.level == "dl3" or not selection.runs:
         return [], []

@@ -8,9 +8,9 @@ from functools import cached_property
 from automagic.analysis import Analysis
 from automagic.graph.task import Output, Source, Task
 from automagic.index import DataFile, McSet, Run, find_runs
-from automagic.index.selection import select_off
 from automagic.naming import DataName, McName
 from automagic.programs import Setup
+from automagic.selection.choose import select_off
 
 
 @dataclass

@@ -10,12 +10,13 @@ from automagic.graph.build import Build
 from automagic.graph.data import run_conditions, superstar_input
 from automagic.graph.models import models
 from automagic.graph.task import Input, Task
-from automagic.index import McSet, Run, find_mc, find_runs, select
-from automagic.index.matching import choose_mc, mc_remarks
+from automagic.index import McSet, Run, find_mc, find_runs
 from automagic.naming import DataName
 from automagic.programs import PROGRAMS, Setup, magic_dl3, melibea, quate, science
 from automagic.programs.base import check_overrides
 from automagic.programs.inputs import made_inputs, source_input
+from automagic.selection import select
+from automagic.selection.matching import choose_mc, mc_remarks
 
 
 @dataclass(frozen=True)

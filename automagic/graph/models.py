@@ -7,10 +7,10 @@ from automagic.graph.data import superstar_input
 from automagic.graph.montecarlo import half, halves, mc_conditions
 from automagic.graph.task import Input
 from automagic.index import McSet, Run
-from automagic.index.matching import choose_off
 from automagic.naming import McName, parse
 from automagic.programs import coach, magic_dl3, melibea, selectmc
 from automagic.programs.inputs import made_inputs, mc_folder, source_input
+from automagic.selection.matching import choose_off
 
 
 def models(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], list[Input]]:

@@ -33,7 +33,7 @@ def find_runs(analysis: Analysis, kind: str) -> list[Run]:
     Returns
     -------
     list of Run
-        Also those with a telescope missing; `automagic.index.select` chooses. Runs that it leaves out by the name
+        Also those with a telescope missing; `automagic.selection.select` chooses. Runs that it leaves out by the name
         of their source come without their files.
     """
     from automagic.index.stored import loose_runs, stored_runs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from automagic.analysis import Analysis
 from automagic.graph.task import Input, Output, Resources, Task
-from automagic.index.defaults import limits
 from automagic.index.inside import DARK_DC_NA
 from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
+from automagic.selection.defaults import limits
 
 TIMES = "excluded.times"
 """The file of times that ``melibea --timeslices`` leaves out."""

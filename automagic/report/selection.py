@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from automagic.index.conditions import Conditions, nsb_class
-from automagic.index.selection import WORDS
+from automagic.selection.choose import WORDS
+from automagic.selection.conditions import Conditions, nsb_class
 
 Row = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ class Hours:
     """Runs and hours of a part of a selection.
 
     `unknown` and `unknown_left_out` count the runs whose length is not known; they are in no hours. `causes` counts
-    the runs left out by reason, as keys of `automagic.index.selection.WORDS`.
+    the runs left out by reason, as keys of `automagic.selection.choose.WORDS`.
     """
 
     name: str

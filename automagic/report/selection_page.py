@@ -105,7 +105,7 @@ def _zenith(folder: Path) -> tuple[float, float] | None:
     """Return the zenith range asked for, where ``analysis.toml`` can still be read."""
     from automagic.analysis import load
     from automagic.errors import UserError
-    from automagic.index.defaults import limits
+    from automagic.selection.defaults import limits
 
     try:
         return limits(load(folder)).zenith

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automagic.index.conditions import zenith_ranges
-from automagic.index.defaults import limits
 from automagic.report.selection import Row, length, light, sentence, word
 from automagic.science import style
+from automagic.selection.conditions import zenith_ranges
+from automagic.selection.defaults import limits
 
 if TYPE_CHECKING:
     from automagic.analysis import Analysis

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from automagic.index.matching import Match
 from automagic.report.selection import (
     MANY_NIGHTS,
     Hours,
@@ -21,6 +20,7 @@ from automagic.report.selection import (
     sentence,
     word,
 )
+from automagic.selection.matching import Match
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +101,7 @@ def show(
     rows
         As `automagic.index.Selection.rows` makes them.
     groups
-        Of `automagic.index.matching.match`; none where no Monte Carlo is needed.
+        Of `automagic.selection.matching.match`; none where no Monte Carlo is needed.
     notes
         What else is to be said.
     every

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from automagic.analysis import load
 from automagic.errors import UserError
-from automagic.index import find_mc, find_runs, public, select
+from automagic.index import find_mc, find_runs, public
 from automagic.index.periods import period
 from automagic.index.zenith import horizontal
+from automagic.selection import select
 
 ANALYSIS = """
 [source]

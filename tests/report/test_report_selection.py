@@ -12,13 +12,13 @@ from rich.console import Console
 
 from automagic.analysis import load
 from automagic.errors import UserError
-from automagic.index.matching import Match
 from automagic.index.runs import Run
-from automagic.index.selection import WORDS
 from automagic.report import write
 from automagic.report.selection import by_conditions, by_period, by_reason, by_time, light, sentence, total
 from automagic.report.selection_plot import CLASSES, plot
 from automagic.report.selection_table import MANY_RUNS, show
+from automagic.selection.choose import WORDS
+from automagic.selection.matching import Match
 
 SCHEMA = Path(__file__).parents[2] / "catalog/schema.sql"
 ANALYSIS = '[source]\nname = "CrabNebula"\nra = 83.6333\ndec = 22.0145\n'
@@ -141,7 +141,7 @@ def test_the_table_says_each_run_and_its_reason():
 @pytest.mark.parametrize("width", [60, 80, 100, 130, 160, 10_000])
 def test_no_line_is_wider_than_the_terminal_and_no_reason_is_lost(width):
     run = Run(1, "2020-11-02", "CrabNebula", None, "calibrated", (), (20, 24), minutes=20.0)
-    from automagic.index.conditions import conditions
+    from automagic.selection.conditions import conditions
 
     group = Match(conditions(run), [run], problem="no Monte Carlo of trigger sumt for run 00000001; there is standard")
     text = printed(width, ROWS, [group])

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from automagic.index.conditions import Conditions, conditions, nsb_class, nsb_of
 from automagic.index.runs import McSet, Run
-from automagic.index.selection import listed, named
 from automagic.naming import McName, wobble
+from automagic.selection.choose import listed, named
+from automagic.selection.conditions import Conditions, conditions, nsb_class, nsb_of
 
 OFF_MARGIN = 5.0
 """Off runs may lie this many degrees outside the zenith range of the Monte Carlo (as in MarsUtil)."""
@@ -222,7 +222,7 @@ def choose_off(mc: McSet, off_runs: list[Run], runs: Sequence[Run] = ()) -> tupl
     mc
         The set.
     off_runs
-        All that may be used, see `automagic.index.selection.select_off`.
+        All that may be used, see `automagic.selection.choose.select_off`.
     runs
         The runs that the models are for.
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from automagic.analysis import load
 from automagic.analysis.sections import Data
 from automagic.errors import UserError
-from automagic.index.checks import CHECKS
-from automagic.index.defaults import defaults, limits
 from automagic.index.runs import DataFile, Run
-from automagic.index.selection import WORDS, judge, select, select_off
 from automagic.naming import DataName
+from automagic.selection.checks import CHECKS
+from automagic.selection.choose import WORDS, judge, select, select_off
+from automagic.selection.defaults import defaults, limits
 
 RA, DEC = 83.6333, 22.0145
 

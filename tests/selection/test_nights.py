@@ -10,11 +10,12 @@ import pytest
 
 from automagic.analysis import load
 from automagic.graph import expand
-from automagic.index import find_mc, find_runs, select
+from automagic.index import find_mc, find_runs
 from automagic.index.find import all_roots
-from automagic.index.matching import match
-from automagic.index.selection import select_off
 from automagic.index.update import updated
+from automagic.selection import select
+from automagic.selection.choose import select_off
+from automagic.selection.matching import match
 
 ROOT = Path(__file__).parents[2]
 NIGHTS = ROOT / "analyses" / "crab-nights"

@@ -14,10 +14,10 @@ from typing import Any
 from automagic.analysis import Analysis
 from automagic.cards import closest
 from automagic.errors import UserError
-from automagic.index.checks import CHECKS, SKY, UNKNOWN, Judge, Reason, itself
-from automagic.index.conditions import Conditions, conditions, grouped, nsb_of, tabled_periods
-from automagic.index.remarks import remarks
 from automagic.index.runs import Run
+from automagic.selection.checks import CHECKS, SKY, UNKNOWN, Judge, Reason, itself
+from automagic.selection.conditions import Conditions, conditions, grouped, nsb_of, tabled_periods
+from automagic.selection.remarks import remarks
 
 MANY = 20
 """Up to so many runs are named in notes one by one; of more it is said how many."""

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automagic.index.conditions import conditions, nsb_class, nsb_of, separation
-from automagic.index.matching import OFF_MARGIN, choose_mc, choose_off, match, mc_remarks
 from automagic.index.runs import DataFile, McSet, Run
 from automagic.naming import McName
+from automagic.selection.conditions import conditions, nsb_class, nsb_of, separation
+from automagic.selection.matching import OFF_MARGIN, choose_mc, choose_off, match, mc_remarks
 
 
 def run(number=1, middle=20.0, spread=2.0, **more):

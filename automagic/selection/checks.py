@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from automagic.analysis import Analysis
-from automagic.index.conditions import nsb_of, separation
-from automagic.index.defaults import limits
 from automagic.index.runs import Run
 from automagic.naming.names import PER_TELESCOPE
+from automagic.selection.conditions import nsb_of, separation
+from automagic.selection.defaults import limits
 
 
 class Reason(NamedTuple):
