@@ -146,17 +146,6 @@ def test_nested_and_repeated_roots():
     assert outermost(["/b", "/a/b", "/a", "/a", "/a-b/c"]) == ["/a-b/c", "/a", "/b"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
-def test_an_unreadable_folder_is_told_and_tried_again(tree):
-    leaf(tree).chmod(0)
-    try:
-        (row,) = asked(tree, "SELECT kind, text FROM problems")
-        assert row == ("folder", f"the folder {leaf(tree)} cannot be read: Permission denied")
-    finally:
-        next(tree.rglob("CrabNebula")).joinpath("2021_03_14").chmod(0o755)
-    assert passed(tree).files == 6
-
-
 def test_a_folder_that_cannot_be_read_is_told_and_tried_again(tree, monkeypatch):
     real = os.scandir
 
