@@ -66,7 +66,7 @@ def convert(ctx: Context, path: Path, output: Path, gammas: GammaRays, settings:
         gammas.sim_zenith,
         gammas.sim_azimuth,
         number(f"{KEY}.ZenithWindow", 0.05),
-        max(1, ctx.env.get_int(f"{KEY}.AzimuthBins", 1)),
+        max(1, ctx.env.get_int(f"{KEY}.AzimuthBins", 8)),
         number(f"{KEY}.ZenithTolerance", 1.0),
         run.run,
     )

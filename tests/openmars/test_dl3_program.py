@@ -274,7 +274,7 @@ def test_full_enclosure_has_psf_and_background(folder: Path) -> None:
 
     from openmars.dl3.irf import solid_angle
 
-    rc = ("--rc=MagicDL3.FullEnclosure:yes", "--rc=MagicDL3.HadronnessMin:0.95")
+    rc = ("--rc=MagicDL3.FullEnclosure:yes", "--rc=MagicDL3.AzimuthBins:1", "--rc=MagicDL3.HadronnessMin:0.95")
     assert run_program(folder, "full", *rc, mc="GA*_wd_2.root") == 0
     observation = Observation.read(folder / "full" / REAL)
     radius = observation.psf.containment_radius(0.68, energy_true="0.5 TeV", offset="0.5 deg").to_value("deg")
