@@ -140,7 +140,7 @@ def _there(roots: Iterable[str]) -> list[str]:
         if not os.path.isdir(root):
             raise UserError(
                 f"there is no folder {root}",
-                hint="Correct it in site.toml; if it is mounted storage, see whether it is mounted.",
+                hint="Correct its name; if it is mounted storage, see whether it is mounted.",
             )
         folders.append(os.path.realpath(root))
     return folders
