@@ -29,7 +29,7 @@ CREATE TABLE runs (
 CREATE TABLE selection (
     run          BIGINT  NOT NULL,
     taken        BOOLEAN,
-    cause        VARCHAR,         -- the key of [data] that left it out, or telescope; NULL where it is taken
+    cause        VARCHAR,         -- the key of [data] that left it out, or telescope, calibration, reports; NULL: taken
     reason       VARCHAR,         -- the same as a sentence
     night        VARCHAR,
     source       VARCHAR,

@@ -27,7 +27,7 @@ CLASSES = {
     "weather": ("haze, clouds, rate", "s", ("transmission", "cloudiness", "rate")),
     "light": ("light, HV, trigger", "D", ("nsb", "hv", "trigger")),
     "place": ("zenith, azimuth, wobble", "^", ("zenith", "azimuth", "wobbles")),
-    "files": ("telescope missing", "X", ("telescope",)),
+    "files": ("telescope, calibration or report missing", "X", ("telescope", "calibration", "reports")),
     "asked": (
         "not asked for",
         "o",

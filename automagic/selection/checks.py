@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 
 from automagic.analysis import Analysis
 from automagic.index.runs import Run
+from automagic.naming import DataName
 from automagic.naming.names import PER_TELESCOPE
 from automagic.selection.conditions import nsb_of, separation
 from automagic.selection.defaults import limits
 
 
 class Reason(NamedTuple):
-    """Why a run is left out: the key of ``[data]`` (or ``"telescope"``), and a sentence about the run."""
+    """Why a run is left out, and a sentence about the run.
+
+    The key is that of ``[data]``, or ``"telescope"``, ``"calibration"``, ``"reports"`` for what a run lacks.
+    """
 
     key: str
     text: str
@@ -85,6 +89,34 @@ def _telescope(judge: Judge, run: Run) -> str | None:
         if not run.of(telescope):
             return f"it has no {run.level} file of M{telescope}"
     return None
+
+
+def _calibration(judge: Judge, run: Run) -> str | None:
+    """Say which calibration run a raw run lacks, or `None`."""
+    if run.level != "raw":
+        return None
+    for kind, files in (("pedestal", run.pedestal), ("calibration", run.calibration)):
+        there = {file.name.telescope for file in files if isinstance(file.name, DataName)}
+        for telescope in (1, 2):
+            if telescope not in there:
+                return f"M{telescope} has no {kind} run of its night, {run.night}"
+    return None
+
+
+def _reports(judge: Judge, run: Run) -> str | None:
+    """Say which subruns of a raw run have no report: without it nothing tells where the telescope pointed."""
+    if run.level != "raw":
+        return None
+    sizes = {str(file.name): file.size for file in run.reports}
+    lacking = [
+        f"{name.subrun:03d} of M{name.telescope}"
+        for name in (file.name for file in run.files)
+        if isinstance(name, DataName) and sizes.get(str(name.at("report")), 0) == 0
+    ]
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+    return f"the report of subrun {', '.join(lacking[:3])}{more} is missing or empty"
 
 
 def _trigger(judge: Judge, run: Run) -> str | None:
@@ -171,6 +203,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("nights", _nights),
     ("periods", _periods),
     ("telescope", _telescope),
+    ("calibration", _calibration),
+    ("reports", _reports),
     ("trigger", _trigger),
     ("hv", _hv),
     ("wobbles", _wobbles),

@@ -31,6 +31,8 @@ WORDS = {
     "nights": "other night",
     "periods": "other period",
     "telescope": "telescope missing",
+    "calibration": "calibration missing",
+    "reports": "report missing",
     "trigger": "other trigger",
     "hv": "other HV",
     "wobbles": "other wobble",
@@ -162,11 +164,11 @@ def judge(analysis: Analysis, found: list[Run]) -> Selection:
 def select_off(analysis: Analysis, found: list[Run]) -> Selection:
     """Choose the off runs that models may be trained with, as far as that does not depend on the Monte Carlo.
 
-    They have both telescopes and pass the same limits on light, weather, HV and trigger; those that look at the source
-    itself are left out. Nothing is raised where none remains.
+    They have both telescopes and, where raw, calibration runs and reports, and pass the same limits on light, weather,
+    HV and trigger; those that look at the source itself are left out. Nothing is raised where none remains.
     """
     judge = Judge(analysis)
-    return _chosen(found, judge, ["itself", "exclude", "telescope", *SKY])
+    return _chosen(found, judge, ["itself", "exclude", "telescope", "calibration", "reports", *SKY])
 
 
 def _chosen(found: list[Run], judge: Judge, keys: list[str]) -> Selection:

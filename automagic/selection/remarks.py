@@ -25,8 +25,6 @@ def remarks(run: Run) -> list[str]:
         said.append(f"storage has the versions {', '.join(run.versions)}; {run.version} is taken")
     if run.level in PER_TELESCOPE:
         said += _subruns(run)
-    if run.level == "raw":
-        said += _constants(run)
     found = (problem.removeprefix(f"run {run.run:08d}: ") for problem in run.problems)
     return [*said, *(problem for problem in found if not _SAID_HERE.search(problem))]
 
@@ -46,15 +44,4 @@ def _subruns(run: Run) -> list[str]:
     gap = sorted(set(range(1, max(either) + 1)) - either) if either else []
     if gap:
         said.append(f"neither telescope has subrun {', '.join(f'{subrun:03d}' for subrun in gap)}")
-    return said
-
-
-def _constants(run: Run) -> list[str]:
-    """Say which calibration runs are not there: without them `sorcerer` has no constants."""
-    said = []
-    for kind, files in (("pedestal", run.pedestal), ("calibration", run.calibration)):
-        there = {file.name.telescope for file in files if isinstance(file.name, DataName)}
-        lacking = [f"M{telescope}" for telescope in (1, 2) if telescope not in there]
-        if lacking:
-            said.append(f"no {kind} file of {' and '.join(lacking)} belongs to it")
     return said

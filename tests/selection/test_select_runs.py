@@ -169,12 +169,29 @@ def test_what_is_odd_about_a_run_is_said(crab):
     assert by_run[3] == "the report of subrun 001 of M1 is empty"
 
 
-def test_a_raw_run_without_its_calibration_is_told(crab):
-    raw = run(level="raw")
-    pedestal = tuple(DataFile(dataclasses.replace(file.name, level="pedestal")) for file in raw.files)
-    raw = dataclasses.replace(raw, pedestal=pedestal, calibration=pedestal[:1])
-    said = select(asking(crab, **{"from": "raw"}), [raw]).remarks[5029747]
-    assert said == ["no calibration file of M2 belongs to it"]
+def raw_run(number=5029747):
+    raw = run(number, level="raw")
+    at = {
+        level: tuple(DataFile(dataclasses.replace(file.name, level=level), size=9) for file in raw.files)
+        for level in ("report", "pedestal", "calibration")
+    }
+    return dataclasses.replace(raw, reports=at["report"], pedestal=at["pedestal"], calibration=at["calibration"])
+
+
+def test_a_raw_run_without_calibration_or_report_is_left_out(crab):
+    sound = raw_run()
+    lame = dataclasses.replace(raw_run(2), calibration=raw_run(2).calibration[:1])
+    silent = dataclasses.replace(raw_run(3), reports=raw_run(3).reports[1:])
+    empty = dataclasses.replace(raw_run(4), reports=tuple(dataclasses.replace(r, size=0) for r in raw_run(4).reports))
+    unsized = dataclasses.replace(raw_run(5), reports=tuple(dataclasses.replace(r, size=None) for r in sound.reports))
+    unsized = dataclasses.replace(unsized, files=sound.files)
+    selection = select(asking(crab, **{"from": "raw"}), [sound, lame, silent, empty, unsized])
+    assert [each.run for each in selection.runs] == [5029747, 5]
+    said = {each.run: (reason.key, reason.text) for each, reason in selection.left_out}
+    assert said[2] == ("calibration", "M2 has no calibration run of its night, 2013-10-05")
+    assert said[3][0] == said[4][0] == "reports"
+    assert said[3][1].startswith("the report of subrun 001 of M1")
+    assert said[4][1].endswith("is missing or empty")
 
 
 def test_what_is_not_known_is_said_once_for_all(crab):
