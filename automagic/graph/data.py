@@ -55,7 +55,6 @@ def calibrated(build: Build, run: Run, telescope: int) -> tuple[DataFile, ...]:
     """Calibrate one telescope's raw files and merge the reports into them, subrun by subrun."""
     conditions = run_conditions(run)
     constants, problem = constants_inputs(build, run, telescope)
-    reports = {(each.name.telescope, each.name.subrun): each for each in run.reports if isinstance(each.name, DataName)}
     made = []
     for file in run.of(telescope):
         name = file.name
@@ -63,7 +62,7 @@ def calibrated(build: Build, run: Run, telescope: int) -> tuple[DataFile, ...]:
         what = f"{run.run:08d}.{name.subrun:03d}.M{telescope}"
         signal = build.add(sorcerer.task(build.setup, what, file, constants, conditions, problem))
         output = signal.outputs[0]
-        report = reports.get((telescope, name.subrun))
+        report = run.report(name)
         merged = merpp.task(
             build.setup,
             what,
@@ -79,10 +78,7 @@ def calibrated(build: Build, run: Run, telescope: int) -> tuple[DataFile, ...]:
 
 def constants_inputs(build: Build, run: Run, telescope: int) -> tuple[list[Input], str | None]:
     """Return the calibration constants for a run as an input of sorcerer, or why there are none."""
-    files = {
-        kind: [file for file in group if isinstance(file.name, DataName) and file.name.telescope == telescope]
-        for kind, group in (("pedestal", run.pedestal), ("calibration", run.calibration))
-    }
+    files = {kind: run.daq(kind, telescope) for kind in ("pedestal", "calibration")}
     for kind, group in files.items():
         if not group:
             return [], (
@@ -109,7 +105,7 @@ def constants_inputs(build: Build, run: Run, telescope: int) -> tuple[list[Input
     return made_inputs("constants", build.add(task), {"root": True}), None
 
 
-def _number(files: list[DataFile]) -> int:
+def _number(files: tuple[DataFile, ...]) -> int:
     name = files[0].name
     assert isinstance(name, DataName)
     return name.run
@@ -138,7 +134,7 @@ def simulate(build: Build, run: Run) -> None:
         build.add(sim.observation(build.setup, build.analysis, plan, each, run))
     for kind, files in (("pedestal", run.pedestal), ("calibration", run.calibration)):
         if _simulated(files):
-            number = _number(list(files))
+            number = _number(files)
             pair = next(each for each in plan.calibration if number in (each.pedestal, each.calibration))
             build.add(sim.calibration(build.setup, build.analysis, plan, pair, kind, files))
 

@@ -11,13 +11,10 @@ from automagic.analysis import Analysis
 from automagic.analysis.site import Site
 from automagic.index.planned import planned_runs, planned_sets
 from automagic.index.public import fetch
-from automagic.index.runs import McSet, Run
+from automagic.index.runs import MC_LEVELS, McSet, Run
 
 OFF_LEVELS = ("raw", "calibrated", "star", "superstar")
 """Levels of runs for training; of several the latest counts."""
-
-MC_LEVELS = ("calibrated", "star", "superstar", "melibea")
-"""The same of Monte Carlo."""
 
 
 def find_runs(analysis: Analysis, kind: str) -> list[Run]:

@@ -59,6 +59,17 @@ def night_sky(dc_na: float | None, hv: str | None) -> float | None:
     return round(dc_na / DARK_DC_NA * (REDUCED_GAIN if hv == "reduced" else 1.0), 4)
 
 
+def current(nsb: float | None, hv: str | None) -> float | None:
+    """Return the median current (nA) under a night-sky background: the other way round.
+
+    Examples
+    --------
+    >>> current(2.0, "nominal"), current(3.4, "reduced"), current(None, None)
+    (2200.0, 2200.0, None)
+    """
+    return None if nsb is None else round(DARK_DC_NA * nsb / (REDUCED_GAIN if hv == "reduced" else 1.0), 1)
+
+
 def hv_setting(file: str | None) -> str | None:
     """Return the setting that a file of high voltages stands for: ``"nominal"``, ``"reduced"`` or unknown.
 

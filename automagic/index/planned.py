@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from automagic.analysis import Analysis
 from automagic.analysis.site import Simulate, SimulatedOff, SimulatedRun
 from automagic.errors import UserError
-from automagic.index.inside import DARK_DC_NA, REDUCED_GAIN, azimuth_middle
+from automagic.index.inside import azimuth_middle, current
 from automagic.index.periods import period
 from automagic.index.runs import DataFile, McSet, Run
 from automagic.index.zenith import horizontal
@@ -52,7 +52,7 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         for subrun in range(1, plan.subruns + 1)
     ]
     zeniths = [zenith for zenith, _ in places]
-    iso = f"{night[:4]}-{night[4:6]}-{night[6:]}"
+    iso = names[0].date
     task = f"sim:{plan.run:08d}"
     pedestal, calibration = _calibration(plan, analysis, night) if level == "raw" else ((), ())
     simulate = analysis.site.simulate
@@ -76,16 +76,12 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         ra=ra,
         dec=dec,
         nsb=None if known is None else known.nsb,
-        dc_na=None if known is None else _current(known.nsb, known.hv),
+        dc_na=None if known is None else current(known.nsb, known.hv),
         hv=None if known is None else known.hv,
         trigger=None if known is None else known.trigger,
         transmission=None if known is None else known.transmission,
         cloudiness=None if known is None else known.cloudiness,
     )
-
-
-def _current(nsb: float | None, hv: str | None) -> float | None:
-    return None if nsb is None else round(DARK_DC_NA * nsb / (REDUCED_GAIN if hv == "reduced" else 1.0), 1)
 
 
 def _calibration(

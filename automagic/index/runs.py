@@ -7,6 +7,9 @@ from pathlib import Path
 
 from automagic.naming import DataName, McName
 
+MC_LEVELS = ("calibrated", "star", "superstar", "melibea")
+"""Levels that Monte Carlo may be stored at; of several the latest counts."""
+
 
 @dataclass(frozen=True)
 class DataFile:
@@ -120,6 +123,15 @@ class Run:
     def of(self, telescope: int) -> tuple[DataFile, ...]:
         """Return the files of one telescope."""
         return tuple(f for f in self.files if isinstance(f.name, DataName) and f.name.telescope == telescope)
+
+    def daq(self, kind: str, telescope: int) -> tuple[DataFile, ...]:
+        """Return the ``"pedestal"`` or ``"calibration"`` files of one telescope that belong to a raw run."""
+        files = self.pedestal if kind == "pedestal" else self.calibration
+        return tuple(f for f in files if isinstance(f.name, DataName) and f.name.telescope == telescope)
+
+    def report(self, name: DataName) -> DataFile | None:
+        """Return the report that belongs to a raw file, or `None` where there is none; it may be empty (size 0)."""
+        return next((each for each in self.reports if each.name == name.at("report")), None)
 
     @property
     def middle(self) -> float | None:

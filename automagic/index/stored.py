@@ -11,10 +11,8 @@ from typing import Any
 
 from automagic.index.inside import read_inside
 from automagic.index.periods import period
-from automagic.index.runs import DataFile, McSet, Run
+from automagic.index.runs import MC_LEVELS, DataFile, McSet, Run
 from automagic.naming import DataName, McName, parse
-
-_MC_LEVELS = ("calibrated", "star", "superstar", "melibea")
 
 _FILES = """
 SELECT level, run, coalesce(version, '') AS version, name, folder, size, place, night, source, wobble, telescope
@@ -249,7 +247,7 @@ def stored_sets(connection: Any, roots: list[str]) -> list[McSet]:
     rank = _Rank(roots)
     sets = []
     for (key, when, version), by_level in groups.items():
-        level = max(by_level, key=_MC_LEVELS.index)
+        level = max(by_level, key=MC_LEVELS.index)
         files = sorted(_once(by_level[level], rank), key=lambda file: str(file.name))
         nsb, trigger = told.get((key, level, when, version), (None, None))
         name = files[0].name
@@ -278,11 +276,10 @@ def loose_runs(paths: list[Path], kind: str) -> list[Run]:
     for path in paths:
         name = parse(path.name)
         if isinstance(name, DataName):
-            night = f"{name.night[:4]}-{name.night[4:6]}-{name.night[6:]}"
             told = read_inside(str(path), name.level, is_mc=False)
             seconds = told.get("seconds")
             told["minutes"] = None if seconds is None else seconds / 60
             files = (DataFile(name, path=path),)
-            first = (night, name.source, name.wobble)
+            first = (name.date, name.source, name.wobble)
             found.append(Run(**_run(name.run, name.level, files, first, kind, told)))
     return found

@@ -105,6 +105,11 @@ class DataName:
         number = f"{self.night}_{telescope}{self.run:08d}{subrun}"
         return f"{number}_{TAGS[self.level]}_{self.source}{position}{extension}"
 
+    @property
+    def date(self) -> str:
+        """Date of the night, ``YYYY-MM-DD``."""
+        return f"{self.night[:4]}-{self.night[4:6]}-{self.night[6:]}"
+
     def at(self, level: str) -> Self:
         """Return the name of the same data at another level, which may have no telescope and subrun."""
         if level in PER_TELESCOPE:

@@ -180,7 +180,7 @@ def calibration(
         outputs=[data_output(file) for file in files],
         conditions={
             "run": name.run,
-            "night": f"{name.night[:4]}-{name.night[4:6]}-{name.night[6:]}",
+            "night": name.date,
             "source": name.source,
             "simulated": True,
             "kind": kind,

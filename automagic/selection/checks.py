@@ -95,10 +95,9 @@ def _calibration(judge: Judge, run: Run) -> str | None:
     """Say which calibration run a raw run lacks, or `None`."""
     if run.level != "raw":
         return None
-    for kind, files in (("pedestal", run.pedestal), ("calibration", run.calibration)):
-        there = {file.name.telescope for file in files if isinstance(file.name, DataName)}
+    for kind in ("pedestal", "calibration"):
         for telescope in (1, 2):
-            if telescope not in there:
+            if not run.daq(kind, telescope):
                 return f"M{telescope} has no {kind} run of its night, {run.night}"
     return None
 
@@ -107,11 +106,10 @@ def _reports(judge: Judge, run: Run) -> str | None:
     """Say which subruns of a raw run have no report: without it nothing tells where the telescope pointed."""
     if run.level != "raw":
         return None
-    sizes = {str(file.name): file.size for file in run.reports}
     lacking = [
         f"{name.subrun:03d} of M{name.telescope}"
         for name in (file.name for file in run.files)
-        if isinstance(name, DataName) and sizes.get(str(name.at("report")), 0) == 0
+        if isinstance(name, DataName) and ((report := run.report(name)) is None or report.size == 0)
     ]
     if not lacking:
         return None

@@ -24,13 +24,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from openmars.camera.geometry import N_PIXELS
+from openmars.io.reports import REDUCED_GAIN
 from openmars.sim.rng import mix, pick, poisson, uniform
 from openmars.sim.telescope import (
     CALIBRATION_RMS_NS,
     EXCESS_NOISE,
     LIGHT_IN_WINDOW,
     PULSE_SIGMA_NS,
-    REDUCED_GAIN,
     SIGNAL_SLICE,
     SLICE_NS,
     SLICES,

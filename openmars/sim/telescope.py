@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from openmars.camera.geometry import MM_TO_DEG, N_PIXELS, NEIGHBOURS, PIX_X_MM, PIX_Y_MM
+from openmars.io.reports import REDUCED_GAIN
 from openmars.sim.rng import normal_pair, uniform
 
 POSITIONS_M = np.array([[34.99, -24.02, 0.0], [-34.99, 24.02, 0.0]])
@@ -139,10 +140,6 @@ def fill_frame(out, zd, az):  # type: ignore[no-untyped-def]  # compiled
     out[0, 0], out[0, 1], out[0, 2] = -cz * ca, cz * sa, sz
     out[1, 0], out[1, 1], out[1, 2] = -sa, -ca, 0.0
     out[2, 0], out[2, 1], out[2, 2] = sz * ca, -sz * sa, cz
-
-
-REDUCED_GAIN = 1.7
-"""Factor by which reduced high voltage lowers the gain (Ahnen et al. 2017)."""
 
 
 def noise_rms(nsb_level: float, hv: str = "nominal") -> float:

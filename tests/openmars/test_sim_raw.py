@@ -11,6 +11,7 @@ from openmars.core.program import MRCFILES
 from openmars.io import headers, read_tree
 from openmars.io.raw import WORD_MAX, RawReader
 from openmars.io.repfile import read_reports
+from openmars.io.reports import REDUCED_GAIN
 from openmars.sim import generate, kernel, readout, streams
 from openmars.sim.card import read_card
 from openmars.sim.events import Conditions
@@ -27,7 +28,6 @@ from openmars.sim.readout import (
 from openmars.sim.telescope import (
     CALIBRATION_RMS_NS,
     EXCESS_NOISE,
-    REDUCED_GAIN,
     SIGNAL_SLICE,
     SLICE_NS,
     WINDOW_NOISE,
