@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from automagic.analysis.condor import Condor
 from automagic.analysis.fields import (
     Azimuth,
     Declination,
@@ -202,9 +203,20 @@ class Simulate(Section):
 
 
 class Engine(Section):
-    """``[engines.mars]``, ``[engines.openmars]``: the folder with the programs and ``mrcfiles/``."""
+    """``[engines.openmars]``, ``[engines.mars]``, ``[engines.science]``: where an engine's programs are.
 
-    marssys: str
+    `image` is an Apptainer image (SIF file) made by ``automagic image build``. Where there is none, the programs run in
+    the host's environment from the folder `marssys`, which has them and ``mrcfiles/``.
+    """
+
+    image: str | None = None
+    marssys: str | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Engine:
+        if self.image is None and self.marssys is None:
+            raise ValueError("give 'image' or 'marssys'")
+        return self
 
 
 class Local(Section):
@@ -219,8 +231,10 @@ class Site(Section):
 
     storage: Storage = Storage()
     simulate: Simulate | None = None
-    engines: dict[Literal["mars", "openmars"], Engine] = Field(default_factory=dict)
+    engines: dict[Literal["mars", "openmars", "science"], Engine] = Field(default_factory=dict)
+    executor: Literal["local", "condor"] = "local"
     local: Local = Local()
+    condor: Condor = Condor()
     folder: Annotated[Path | None, Field(exclude=True)] = None
 
     def index_folder(self) -> Path:

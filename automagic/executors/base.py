@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,33 @@ class Request:
     ----------
     attempt
         Its name, unique for ever.
-    spec
-        File with the job spec (`automagic.job.spec`).
-    cores, memory_mb
+    folder
+        ``work/<attempt>``: has ``spec.json``, and ``launch`` where the job runs in an image; the job leaves ``done`` or
+        ``failed`` there, with a receipt.
+    task, stage, action
+        What it is for.
+    image
+        The image that it runs in; `None` for the host's environment.
+    cores, memory_mb, disk_mb, minutes
         What it needs.
     priority
         The higher, the earlier.
+    inputs
+        Files that it reads, as ``(role/name, path)``.
     """
 
     attempt: str
-    spec: Path
+    folder: Path
+    task: str = ""
+    stage: str = ""
+    action: str = ""
+    image: Path | None = None
     cores: int = 1
     memory_mb: int = 0
+    disk_mb: int = 0
+    minutes: float = 60.0
     priority: float = 0.0
+    inputs: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,18 +52,25 @@ class Event:
     Attributes
     ----------
     kind
-        ``"started"`` or ``"ended"``.
-    end
-        What the job said at its end (parts of its receipt; ``state`` is ``done``, ``failed`` or
-        ``cancelled``). Empty where it was killed before it could say anything.
+        ``"started"``, ``"ended"``, or ``"note"`` for what happened on the way (held, evicted, given more memory).
+    cause
+        Key of `automagic.executors.policy.POLICIES`: of a note what it is about; of an end why the job cannot have left a
+        receipt. Empty where the receipt tells.
     detail
-        Why there is nothing in ``end``.
+        The same in words.
+    host
+        Where it runs, as far as known.
+    memory_mb
+        The largest memory that the batch system saw, where it tells.
     """
 
     attempt: str
     kind: str
-    end: dict[str, Any] = field(default_factory=dict)
+    cause: str = ""
     detail: str = ""
+    host: str = ""
+    memory_mb: float | None = None
+    usage: dict[str, float] = field(default_factory=dict)
 
 
 class Executor(Protocol):
@@ -57,7 +78,7 @@ class Executor(Protocol):
 
     @property
     def cores(self) -> int:
-        """How many cores it has."""
+        """How many cores it has, or may use at once."""
 
     @property
     def memory_mb(self) -> int:
