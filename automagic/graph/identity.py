@@ -47,7 +47,7 @@ def action(task: Task, engine_digest: str, inputs: Iterable[tuple[str, str, str]
     str
         64 hex digits.
     """
-    identity = {
+    identity: dict[str, object] = {
         "program": task.program,
         "executable": task.executable,
         "engine": engine_digest,
@@ -55,6 +55,10 @@ def action(task: Task, engine_digest: str, inputs: Iterable[tuple[str, str, str]
         "card": canonical_card(task.card),
         "inputs": sorted(inputs),
     }
+    if task.clock != "fixed":
+        identity["clock"] = task.clock
+    if task.threads != 1:
+        identity["threads"] = task.threads
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -129,6 +129,8 @@ class Task:
         Known non-zero exit codes and their meaning.
     tolerated
         Those of `exit_codes` that do not fail the task; they are recorded.
+    clock, threads
+        Whether the program's clock stands still in an image (``"fixed"``, ``"real"``), and how many threads it may have.
     conditions
         What the catalog should know of it: run, telescope, zenith, period, cleaning levels … Not part of the identity.
     problem
@@ -149,6 +151,8 @@ class Task:
     resources: Resources = Resources()
     exit_codes: dict[int, str] = field(default_factory=dict)
     tolerated: frozenset[int] = frozenset()
+    clock: str = "fixed"
+    threads: int = 1
     conditions: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
     sources: tuple[Source, ...] = ()

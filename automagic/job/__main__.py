@@ -1,16 +1,14 @@
 """``python job.pyz SPEC [--lifeline=FD]``: run one job.
 
-Exit codes: 0 done, 1 failed (the receipt says why), 130 cancelled, 2 wrong use. With a lifeline, a socket to
-the driver, the job also reports its end there as one line of JSON, and ends when the driver is gone.
+Exit codes: 0 done, 1 failed (the receipt says why), 130 cancelled, 2 wrong use. With a lifeline, a descriptor that
+reads end-of-file when the driver is gone, the job ends with the driver.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from typing import Any
 
 from automagic.job.spec import Cancelled
 from automagic.job.work import Job
@@ -30,17 +28,11 @@ def main(argv: list[str]) -> int:
         os.set_blocking(lifeline, False)
     with open(words[0], encoding="utf-8") as file:
         spec = json.load(file)
-    end: dict[str, Any]
     try:
         end = Job(spec, lifeline).run()
     except Cancelled:
-        end = {"state": "cancelled"}
-    if lifeline is not None:
-        line = json.dumps({key: value for key, value in end.items() if key not in ("variables", "inputs")})
-        os.set_blocking(lifeline, True)
-        with contextlib.suppress(OSError):  # the driver may be gone
-            os.write(lifeline, line.encode() + b"\n")
-    elif end.get("reason"):
+        return CODES["cancelled"]
+    if end.get("reason"):
         print(f"job: {end['reason']}", file=sys.stderr)
     return CODES[end["state"]]
 

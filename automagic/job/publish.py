@@ -1,4 +1,4 @@
-"""From the scratch folder to the store, by one rename: a folder there is whole or it is not there."""
+"""From the scratch folder to where the driver finds it, by one rename: a folder there is whole or it is not there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def move_outputs(folder: Path, spec: dict[str, Any], receipt: dict[str, Any]) ->
     for item in spec["outputs"]:
         source = out / item["name"]
         if source.is_symlink() or (source.exists() and not source.is_file()):
-            raise JobFailed(f"{spec['program']} made {item['name']} something else than a plain file")
+            raise JobFailed(f"{spec['program']} made {item['name']} something else than a plain file", "output")
         if not source.exists():
             codes = item.get("missing_with")
             if item.get("optional") and (not codes or receipt.get("exit_code") in codes):
@@ -35,7 +35,7 @@ def move_outputs(folder: Path, spec: dict[str, Any], receipt: dict[str, Any]) ->
             found = ", ".join(written) or "nothing"
             told = f" ({receipt['tolerated']})" if "tolerated" in receipt else ""
             ending = f"; it ended with code {receipt['exit_code']}{told}" if told else ""
-            raise JobFailed(f"{spec['program']} did not write {item['name']}; it wrote {found}{ending}")
+            raise JobFailed(f"{spec['program']} did not write {item['name']}; it wrote {found}{ending}", "output")
         destination = target / item["name"]
         destination.parent.mkdir(parents=True, exist_ok=True)
         source.rename(destination)
@@ -67,7 +67,7 @@ def publish(source: Path, target: Path, replace: bool = False) -> None:
     """Rename a whole folder to its place.
 
     Another attempt at the same action may have been faster: then its folder stays. With ``replace`` (for
-    failures) the older one goes.
+    failures) the older one goes. Where the place is on another file system, a copy beside it is renamed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if replace and target.exists():
@@ -75,9 +75,25 @@ def publish(source: Path, target: Path, replace: bool = False) -> None:
     try:
         os.rename(source, target)
     except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+        if error.errno == errno.EXDEV:
+            _copy(source, target)
+        elif error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
     _sync(target.parent)
+
+
+def _copy(source: Path, target: Path) -> None:
+    part = target.with_name(f"{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(source, part)
+    for path in [*part.rglob("*"), part]:
+        _sync(path)
+    try:
+        os.rename(part, target)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
 
 
 def _sync(path: Path) -> None:

@@ -3,10 +3,10 @@
 Fields: ``task action attempt program engine engine_digest environment`` (words for the receipt); ``command``
 (words; paths in it relative to the scratch folder, but for the program itself); ``card`` (text or empty) and
 ``overrides`` (keys of it that a person set); ``inputs`` (role, name, path, sha256, signature, task, checks, copy,
-and of a staged file its url);
-``outputs`` (name, level, link, checks, optional, missing_with); ``resources``; ``exit_codes`` and ``tolerated``;
-``variables`` (the program's whole environment); ``scratch``, ``store`` and ``failed`` (absolute folders:
-where to work, and where to publish).
+and of a staged file its url); ``placed`` (whether the inputs lie in the scratch folder already, as they do in an
+image); ``outputs`` (name, level, link, checks, optional, missing_with); ``resources``; ``exit_codes`` and
+``tolerated``; ``variables`` (the program's whole environment); ``scratch``, ``store`` and ``failed`` (absolute
+folders: where to work, and where to leave what was made, or what is left of a failure).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ RESERVED = frozenset({"card.rc", "log.txt", "receipt.json"})
 
 
 class JobFailed(Exception):
-    """The job failed for a reason that a person can read; ``exit_code`` is the program's, where it ran."""
+    """The job failed for a reason that a person can read; ``cause`` is its kind (`automagic.executors.policy`)."""
 
-    def __init__(self, reason: str, exit_code: int | None = None) -> None:
+    def __init__(self, reason: str, cause: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        self.exit_code = exit_code
+        self.cause = cause
 
 
 class Cancelled(Exception):

@@ -63,20 +63,21 @@ class Job:
                     self.receipt.update(state="done", ended=now(), unchecked=self.skipped)
                     publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["store"]))
                 except JobFailed as failure:
-                    self._fail(failure.reason)
+                    self._fail(failure.reason, failure.cause or "internal")
                 except OSError as error:
-                    self._fail(self._explain(error))
+                    self._fail(*self._explain(error))
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
         return self.receipt
 
     def _begin_receipt(self) -> None:
         copied = (
-            "task", "action", "attempt", "program", "engine", "engine_digest", "environment", "command",
+            "task", "action", "attempt", "program", "engine", "engine_digest", "environment", "image", "command",
             "overrides",
         )  # fmt: skip
         self.receipt.update({key: self.spec.get(key) for key in copied})
-        self.receipt.update(started=now(), host=platform.node(), python=platform.python_version())
+        self.receipt.update(started=now(), host=host_name(self.folder), python=platform.python_version())
+        self.receipt["input_mb"] = round(sum(item.get("size") or 0 for item in self.spec["inputs"]) / 1e6, 3)
         self.receipt["inputs"] = [
             {key: item.get(key) for key in ("role", "name", "sha256", "size", "task", "path", "url") if key in item}
             for item in self.spec["inputs"]
@@ -87,7 +88,8 @@ class Job:
 
     def _prepare(self) -> None:
         os.umask(0o022)
-        self.folder.mkdir(parents=True)
+        placed = self.spec.get("placed", False)
+        self.folder.mkdir(parents=True, exist_ok=placed)
         check_spec(self.spec)
         for name in ("out", "home", "tmp"):
             (self.folder / name).mkdir()
@@ -95,10 +97,10 @@ class Job:
         if free_mb < self.spec["resources"]["disk_mb"]:
             needed = self.spec["resources"]["disk_mb"]
             where = f"{free_mb:.0f} MB are free at {self.folder.parent}"
-            raise JobFailed(f"the disk is full: this needs {needed} MB and {where}")
+            raise JobFailed(f"the disk is full: this needs {needed} MB and {where}", "disk")
         if self.spec["card"] or any("card.rc" in word for word in self.spec["command"]):
             (self.folder / "card.rc").write_text(self.spec["card"], encoding="utf-8")
-        for item in self.spec["inputs"]:
+        for item in [] if placed else self.spec["inputs"]:
             link = self.folder / "in" / safe_name(item["role"]) / safe_name(item["name"])
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(item["path"])
@@ -106,13 +108,14 @@ class Job:
     def _check_inputs(self) -> None:
         for item in self.spec["inputs"]:
             path = self.folder / "in" / item["role"] / item["name"]
-            check_file(path, item["name"], item.get("checks", {}), self.skipped)
+            with _cause("input"):
+                check_file(path, item["name"], item.get("checks", {}), self.skipped)
             if item.get("copy"):  # the program changes it in place
                 copy = self.folder / "out" / item["name"]
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
             if item.get("signature") != signature(path) and sha256_file(path) != item["sha256"]:
-                raise JobFailed(f"{item['name']} changed since the job was planned; run again")
+                raise JobFailed(f"{item['name']} changed since the job was planned; run again", "changed")
 
     def _run_program(self) -> Outcome:
         variables = dict(self.spec["variables"])
@@ -127,7 +130,7 @@ class Job:
             if error.errno == errno.ENOSPC:
                 raise
             program = self.spec["command"][0]
-            raise JobFailed(f"the program {program} cannot be started: {error.strerror}") from None
+            raise JobFailed(f"the program {program} cannot be started: {error.strerror}", "start") from None
         self.receipt.update(
             exit_code=outcome.exit_code,
             wall_s=round(outcome.wall_s, 3),
@@ -144,15 +147,15 @@ class Job:
         self.receipt["untouched"] = untouched = sorted(set(_UNTOUCHED.findall(log)))
         minutes, program = self.spec["resources"]["minutes"], self.spec["program"]
         if outcome.stopped == "time":
-            raise JobFailed(f"{program} was ended after its {minutes:g} minutes of wall time")
+            raise JobFailed(f"{program} was ended after its {minutes:g} minutes of wall time", "time")
         code = outcome.exit_code
         if code and code not in {int(c) for c in self.spec["tolerated"]}:
-            raise JobFailed(self._why(code, log))
+            raise JobFailed(*self._why(code, log))
         if code:
             self.receipt["tolerated"] = self._meaning(code)
         unread = [key for key in self.spec["overrides"] if key in untouched]
         if unread:
-            raise JobFailed(f"{program} did not read the card key {', '.join(unread)}: misspelt?")
+            raise JobFailed(f"{program} did not read the card key {', '.join(unread)}: misspelt?", "card")
 
     def _log(self) -> str:
         path = self.folder / "log.txt"
@@ -165,41 +168,44 @@ class Job:
     def _meaning(self, code: int) -> str:
         return {int(c): text for c, text in self.spec["exit_codes"].items()}.get(code, "unknown")
 
-    def _why(self, code: int, log: str) -> str:
+    def _why(self, code: int, log: str) -> tuple[str, str]:
+        """Return reason and cause of a program's failure."""
         program = self.spec["program"]
         lines = [line.strip() for line in log.splitlines() if line.strip() and "untouched" not in line]
         # what a program says of its error may stand before what it had still buffered
         errors = [line for line in lines if _ERROR.match(line)]
         last = f"; its last words: {' | '.join((errors or lines)[-2:])[:400]}" if lines else "; it said nothing"
         if any(words in log for words in _DISK_FULL) or self._disk_is_full():
-            return f"the disk is full: {program} could not write{last}"
+            return f"the disk is full: {program} could not write{last}", "disk"
         if code < 0:
             with contextlib.suppress(ValueError):
                 name = signal.Signals(-code).name
                 more = " (out of memory?)" if name == "SIGKILL" else ""
-                return f"{program} was killed by {name}{more}{last}"
+                return f"{program} was killed by {name}{more}{last}", "signal"
         meaning = self._meaning(code)
-        return f"{program} ended with code {code}{'' if meaning == 'unknown' else f' ({meaning})'}{last}"
+        return f"{program} ended with code {code}{'' if meaning == 'unknown' else f' ({meaning})'}{last}", "exit"
 
     def _disk_is_full(self) -> bool:
         return shutil.disk_usage(self.folder).free < 1_000_000
 
-    def _explain(self, error: OSError) -> str:
+    def _explain(self, error: OSError) -> tuple[str, str]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return f"the disk is full: {error.filename or self.folder} could not be written ({error.strerror})"
-        return f"{error.filename or 'the scratch folder'}: {error.strerror}"
+            return f"the disk is full: {error.filename or self.folder} could not be written ({error.strerror})", "disk"
+        return f"{error.filename or 'the scratch folder'}: {error.strerror}", "internal"
 
     def _finish_outputs(self) -> list[dict[str, Any]]:
         """Check, canonicalise and hash what the program made."""
+        self.receipt["scratch_mb"] = round(used_mb(self.folder), 3)
         made = move_outputs(self.folder, self.spec, self.receipt)
         described = []
         for item, path in made:
-            counted = check_file(path, item["name"], item.get("checks", {}), self.skipped)
+            with _cause("output"):
+                counted = check_file(path, item["name"], item.get("checks", {}), self.skipped)
             if path.suffix == ".root":
                 try:
                     canonicalise(path)
                 except RootError as error:
-                    raise JobFailed(f"{item['name']} is no whole ROOT file: {error}") from None
+                    raise JobFailed(f"{item['name']} is no whole ROOT file: {error}", "output") from None
             path.chmod(0o444)
             described.append(
                 {
@@ -212,14 +218,47 @@ class Job:
             )
         return described
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, cause: str) -> None:
         """Leave a receipt that says why, if there is room for one."""
-        self.receipt.update(state="failed", reason=reason, ended=now(), unchecked=self.skipped)
+        self.receipt.update(state="failed", reason=reason, cause=cause, ended=now(), unchecked=self.skipped)
         self.receipt.pop("outputs", None)
         with contextlib.suppress(OSError, JobFailed):
             shutil.rmtree(self.folder / "out", ignore_errors=True)  # makes room for the receipt on a full disk
             shutil.rmtree(self.folder / "publish", ignore_errors=True)
             publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["failed"]), replace=True)
+
+
+def host_name(scratch: Path) -> str:
+    """Tell on which machine this is: in an image, as the launcher has noted it (``launch.sh``).
+
+    The note goes, so that the program does not meet it.
+    """
+    note = scratch.parent / "host"
+    with contextlib.suppress(OSError):
+        name = note.read_text(errors="replace").strip()
+        note.unlink()
+        return name
+    return platform.node()
+
+
+def used_mb(folder: Path) -> float:
+    """Add up the sizes (MB) of what lies in a folder; links are not followed."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
+    return total / 1e6
+
+
+@contextlib.contextmanager
+def _cause(cause: str) -> Any:
+    """Say of failures inside what kind they are."""
+    try:
+        yield
+    except JobFailed as failure:
+        failure.cause = failure.cause or cause
+        raise
 
 
 @contextlib.contextmanager

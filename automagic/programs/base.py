@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,11 @@ COMMON_EXIT_CODES = {
 COMMON_UNKNOWN = (
     "whether MAGIC's programs take --rc=Name:value, and the form in which they report untouched card keys",
 )
+
+
+JOB_KEYS = {"AutoMAGIC.Clock": ("fixed", "real"), "AutoMAGIC.Threads": range(1, 257)}
+"""Keys that a person may write under ``[cards.…]`` for the job itself; the program never sees them. In an image the
+clock stands still at 2000-01-01 unless it is ``real``; a program has one thread unless it is given more."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ class Setup:
         """Return a person's overrides for a variant; those for it alone win over those for all."""
         general, special = {}, {}
         for key, value in self.overrides.get(wrapper.program, {}).items():
+            if key in JOB_KEYS:
+                continue
             first, _, rest = key.partition(".")
             if first in wrapper.default_cards and first:
                 if first == variant:
@@ -124,6 +131,9 @@ class Setup:
         problem: str | None = None,
     ) -> Task:
         """Make a task of a wrapper's program."""
+        own = self.overrides.get(wrapper.program, {})
+        threads = int(str(own.get("AutoMAGIC.Threads", 1)))
+        needs = resources or wrapper.resources
         return Task(
             name=f"{wrapper.stage}:{what}",
             stage=wrapper.stage,
@@ -134,7 +144,9 @@ class Setup:
             card=card,
             inputs=tuple(inputs),
             outputs=tuple(outputs),
-            resources=resources or wrapper.resources,
+            resources=replace(needs, cores=max(needs.cores, threads)),
+            clock=str(own.get("AutoMAGIC.Clock", "fixed")),
+            threads=threads,
             exit_codes=dict(wrapper.exit_codes),
             tolerated=wrapper.tolerated,
             conditions={key: value for key, value in conditions.items() if value is not None},
@@ -168,6 +180,11 @@ def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -
             there = f"did you mean [cards.{near}]?" if near else f"there are {', '.join(programs)}"
             sentences.append(f"[cards.{program}]: no such program; {there}")
             continue
+        for key, allowed in JOB_KEYS.items():
+            given = setup.overrides[program].get(key, allowed[0])
+            if given not in allowed:
+                words = "'fixed' or 'real'" if key.endswith("Clock") else "a number from 1 to 256"
+                sentences.append(f"[cards.{program}]: {key}: found {given!r}; it must be {words}")
         if not wrapper.default_cards:
             sentences.append(f"[cards.{program}]: this program takes no card")
         for variant in wrapper.default_cards:
