@@ -10,15 +10,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from automagic.analysis.fields import Section
 
 OURS = frozenset(
-    """
-    universe executable transfer_executable arguments environment getenv log output error initialdir queue
-    should_transfer_files when_to_transfer_output transfer_input_files transfer_output_files
-    request_memory request_cpus request_disk retry_request_memory retry_request_memory_max
-    max_materialize max_idle submit_event_notes leave_in_queue batch_name accounting_group accounting_group_user
-    allowed_execute_duration allowed_job_duration max_retries periodic_hold periodic_release periodic_remove
-    on_exit_hold on_exit_remove priority deferral_time cron_minute notification
-    """.split()
-)
+    {
+        "accounting_group", "accounting_group_user", "allowed_execute_duration", "allowed_job_duration",
+        "arguments", "batch_name", "cron_minute", "deferral_time", "environment", "error", "executable",
+        "getenv", "initialdir", "leave_in_queue", "log", "max_idle", "max_materialize", "max_retries",
+        "notification", "on_exit_hold", "on_exit_remove", "output", "periodic_hold", "periodic_release",
+        "periodic_remove", "priority", "queue", "request_cpus", "request_disk", "request_memory",
+        "retry_request_memory", "retry_request_memory_max", "should_transfer_files", "submit_event_notes",
+        "transfer_executable", "transfer_input_files", "transfer_output_files", "universe",
+        "when_to_transfer_output",
+    }
+)  # fmt: skip
 """Submit commands that autoMAGIC sets itself, or that would take a job's life out of its hands."""
 
 _COMMAND = re.compile(r"(?:(?:My\.|\+)[A-Za-z_][A-Za-z0-9_]*|[A-Za-z_][A-Za-z0-9_.]*)")

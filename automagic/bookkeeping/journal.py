@@ -1,8 +1,9 @@
 """The journal: what happened, one JSON line an event, one file a driver run, only ever appended to.
 
-Events: ``start`` and ``end`` of a driver run; ``submitted``, ``started``, ``done``, ``failed``, ``cancelled``
-of an attempt at a task; ``blocked`` and ``problem`` of a task that was never started; ``recalled`` and ``waiting``
-(files on tape), ``staged`` and ``released`` (files in the cache).
+Events: ``start`` and ``end`` of a driver run; ``submitted``, ``started``, ``done``, ``failed`` (with ``again`` where it
+is tried again), ``cancelled`` of an attempt at a task, and ``note`` of what happened to it on the way (``cause``,
+``detail``); ``stopped`` of a stage in which too much failed; ``blocked`` and ``problem`` of a task that was never
+started; ``recalled`` and ``waiting`` (files on tape), ``staged`` and ``released`` (files in the cache).
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ Event = dict[str, Any]
 
 
 class Journal:
-    """Appends to the journal of this driver run. The file is made with the first event: a run without any
-    leaves none."""
+    """Appends to the journal of this driver run. The file is made with the first event: a run without any leaves none.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    first
+        What is written before the first event.
+    """
+
+    def __init__(self, folder: Path, first: Event | None = None) -> None:
         self.folder = folder
+        self._first = first
         self._file: IO[str] | None = None
 
     def write(self, *events: Event) -> None:
@@ -33,6 +40,7 @@ class Journal:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
             self._file = open(self.folder / f"{name}-{os.getpid()}.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+            events = (*((self._first,) if self._first else ()), *events)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         lines = [json.dumps({"time": stamp, **event}, ensure_ascii=False) + "\n" for event in events]
         self._file.write("".join(lines))

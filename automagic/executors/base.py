@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -54,8 +54,8 @@ class Event:
     kind
         ``"started"``, ``"ended"``, or ``"note"`` for what happened on the way (held, evicted, given more memory).
     cause
-        Key of `automagic.executors.policy.POLICIES`: of a note what it is about; of an end why the job cannot have left a
-        receipt. Empty where the receipt tells.
+        Key of `automagic.executors.policy.POLICIES`: of a note what it is about; of an end why the job cannot have left
+        a receipt, or ``"cancelled"``, ``"withdrawn"``. Empty where the receipt tells.
     detail
         The same in words.
     host
@@ -74,7 +74,9 @@ class Event:
 
 
 class Executor(Protocol):
-    """Runs jobs somewhere."""
+    """Runs jobs somewhere. `kind` is that of `automagic.executors.launch.place`."""
+
+    kind: str
 
     @property
     def cores(self) -> int:
@@ -97,6 +99,15 @@ class Executor(Protocol):
         wake
             A descriptor that ends the sleep when it can be read.
         """
+
+    def take_over(self) -> set[str]:
+        """Return the attempts of earlier drivers that are still under way; `wait` tells of them from now on."""
+
+    def withdraw(self, attempts: Collection[str]) -> None:
+        """Take back those of some jobs that have not started; `wait` tells their end, with cause ``"withdrawn"``."""
+
+    def leave(self) -> list[Event]:
+        """Prepare for this process to end: end the jobs that cannot go on without it, and tell how they ended."""
 
     def cancel(self) -> list[Event]:
         """End all jobs, wait until they are gone, and tell how they ended."""

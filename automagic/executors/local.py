@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import json
 import os
 import selectors
 import signal
@@ -12,11 +11,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from automagic.executors.base import Event, Request
+from automagic.executors.launch import LAUNCHER
+
+CANCELLED = 130
+"""Exit code of a job that was told to stop."""
+
+NOT_STARTED = (125, 126, 127, 255)
+"""Exit codes with which the launcher, or Apptainer, says that a job cannot be started."""
 
 STOP_S = 15.0
 """How long jobs have to end after they are told to; the job itself gives its program 5 s."""
@@ -27,14 +33,13 @@ class _Running:
     request: Request
     process: subprocess.Popen
     wire: socket.socket
-    heard: bytearray = field(default_factory=bytearray)
 
 
 class LocalExecutor:
     """Runs jobs on this machine.
 
-    Each job holds one end of a socket: end-of-file there tells this process that the job is over, and tells
-    the job that this process is.
+    Each job has one end of a socket as its standard input: end-of-file there tells this process that the job is over,
+    and tells the job that this process is.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ class LocalExecutor:
     cores, memory_mb
         What jobs may use together; `None` for all that this machine gives us.
     """
+
+    kind = "local"
 
     def __init__(self, bundle: Path, cores: int | None = None, memory_mb: int | None = None) -> None:
         self.bundle = bundle
@@ -53,6 +60,7 @@ class LocalExecutor:
         self._number = 0
         self._selector = selectors.DefaultSelector()
         self._running: dict[str, _Running] = {}
+        self._told: list[Event] = []
 
     @property
     def cores(self) -> int:
@@ -77,7 +85,8 @@ class LocalExecutor:
 
     def wait(self, timeout: float | None = None, wake: int | None = None) -> list[Event]:
         """Start what fits, then sleep until a job ends, `wake` can be read, or the time is up."""
-        events = self._start_what_fits()
+        events, self._told = self._told, []
+        events += self._start_what_fits()
         if events or not (self._running or wake is not None):
             return events
         if wake is None:
@@ -88,9 +97,25 @@ class LocalExecutor:
         finally:
             self._selector.unregister(wake)
 
+    def take_over(self) -> set[str]:
+        """Return nothing: jobs end with their driver."""
+        return set()
+
+    def withdraw(self, attempts: Collection[str]) -> None:
+        """Take back jobs that have not started."""
+        self._told += [
+            Event(each[2].attempt, "ended", "withdrawn") for each in self._waiting if each[2].attempt in attempts
+        ]
+        self._waiting = [each for each in self._waiting if each[2].attempt not in attempts]
+        heapq.heapify(self._waiting)
+
+    def leave(self) -> list[Event]:
+        """End all jobs: they cannot go on without this process."""
+        return self.cancel()
+
     def cancel(self) -> list[Event]:
         """End all jobs, and forget those that have not started."""
-        events = [Event(request.attempt, "ended", {"state": "cancelled"}) for *_, request in self._waiting]
+        events = [Event(request.attempt, "ended", "cancelled") for *_, request in self._waiting]
         self._waiting.clear()
         for job in self._running.values():
             with contextlib.suppress(ProcessLookupError):
@@ -121,13 +146,18 @@ class LocalExecutor:
 
     def _start(self, request: Request) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        if request.image is None:
+            command = [sys.executable, "-I", str(self.bundle), str(request.folder / "spec.json"), "--lifeline=0"]
+        else:
+            command = ["/bin/sh", str(LAUNCHER), str(request.folder), "--lifeline=0"]
+        with theirs, open(request.folder / "job.err", "wb") as complaint:
             process = subprocess.Popen(
-                [sys.executable, "-I", str(self.bundle), str(request.spec), f"--lifeline={theirs.fileno()}"],
-                stdin=subprocess.DEVNULL,
+                command,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                stderr=open(request.spec.with_suffix(".err"), "wb"),  # noqa: SIM115
-                pass_fds=(theirs.fileno(),),
+                stderr=complaint,
+                # the driver may itself run as a job: its scratch folder is not that of its jobs
+                env={key: value for key, value in os.environ.items() if key != "_CONDOR_SCRATCH_DIR"},
                 start_new_session=True,
             )
         ours.setblocking(False)
@@ -144,14 +174,12 @@ class LocalExecutor:
                 continue
             job: _Running = key.data
             try:
-                heard = job.wire.recv(1 << 16)
+                over = not job.wire.recv(1 << 16)
             except BlockingIOError:
                 continue
             except ConnectionError:
-                heard = b""
-            if heard:
-                job.heard += heard
-            else:
+                over = True
+            if over:
                 events.append(self._end(job))
         return events
 
@@ -162,19 +190,24 @@ class LocalExecutor:
         del self._running[job.request.attempt]
         self._free_cores += min(job.request.cores, self._cores)
         self._free_memory += job.request.memory_mb
-        complaint = job.request.spec.with_suffix(".err")
-        try:
-            return Event(job.request.attempt, "ended", json.loads(job.heard))
-        except ValueError:
-            with contextlib.suppress(OSError):
-                lines = complaint.read_text(errors="replace").strip().splitlines()
-                if lines:
-                    return Event(job.request.attempt, "ended", detail=f"the job broke: {lines[-1]}")
-            why = "was killed (out of memory?)" if code == -signal.SIGKILL else f"ended with code {code}"
-            return Event(job.request.attempt, "ended", detail=f"the job {why} before it could report")
-        finally:
-            for path in (complaint, job.request.spec):
-                path.unlink(missing_ok=True)
+        if code in (0, 1):
+            return Event(job.request.attempt, "ended")
+        if code == CANCELLED:
+            return Event(job.request.attempt, "ended", "cancelled")
+        return Event(job.request.attempt, "ended", *_broken(job.request, code))
+
+
+def _broken(request: Request, code: int) -> tuple[str, str]:
+    """Return cause and reason of a job that ended without a receipt."""
+    lines = []
+    with contextlib.suppress(OSError):
+        lines = (request.folder / "job.err").read_text(errors="replace").strip().splitlines()
+    if code == -signal.SIGKILL:
+        return "killed", "the job was killed (out of memory?) before it could report"
+    cause = "node" if request.image is not None and code in NOT_STARTED else "internal"
+    if lines:
+        return cause, f"the job {'cannot be started' if cause == 'node' else 'broke'}: {lines[-1]}"
+    return cause, f"the job ended with code {code} before it could report"
 
 
 def machine_cores() -> int:

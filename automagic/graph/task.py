@@ -130,7 +130,7 @@ class Task:
     tolerated
         Those of `exit_codes` that do not fail the task; they are recorded.
     clock, threads
-        Whether the program's clock stands still in an image (``"fixed"``, ``"real"``), and how many threads it may have.
+        Whether the program's clock stands still in an image (``"fixed"``, ``"real"``); how many threads it may have.
     conditions
         What the catalog should know of it: run, telescope, zenith, period, cleaning levels … Not part of the identity.
     problem

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import platform
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from doit import cmd_info, cmd_list, cmd_run
@@ -19,13 +21,15 @@ from doit.task import Stream
 
 from automagic.bookkeeping import Folder, Journal, catalog, hold, read_journal
 from automagic.errors import UserError
-from automagic.executors import LocalExecutor
+from automagic.executors import Executor, LocalExecutor
+from automagic.executors.launch import LAUNCHER
 from automagic.graph.task import Task
 from automagic.job.bundle import bundle
 from automagic.runner.current import current
 from automagic.runner.driver import Driver
 from automagic.runner.estimate import Estimate
 from automagic.runner.find import analyses, find_tasks
+from automagic.runner.jobs import Jobs
 from automagic.runner.loader import complain
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Session
@@ -139,14 +143,13 @@ def drive(
         0 where all is done, 1 where something failed, 130 and 143 after SIGINT and SIGTERM.
     """
     folder = session.folder
-    if folder.work.exists():
-        shutil.rmtree(folder.work, ignore_errors=True)  # what a driver that died has left
     pyz = bundle(folder.work)
-    executor = LocalExecutor(pyz, cores or session.local[0], session.local[1])
-    journal = Journal(folder.journal)
+    executor = make_executor(session, pyz, cores)
+    journal = Journal(folder.journal, {"event": "start", **about_driver(session)})
     keeper = Keeper(session, reporter)
     selected = closure(session.tasks, control.selected_tasks, control.tasks)
-    driver = Driver(dep_manager, reporter, session, executor, journal, always, stream, keeper.checkpoint, selected)
+    jobs = Jobs(session, pyz, executor.kind)
+    driver = Driver(dep_manager, reporter, jobs, executor, journal, always, stream, keeper.checkpoint, selected)
     estimate = Estimate(executor.cores)
     estimate.learn(history(folder.journal))
     reporter.begin(session, selected, estimate)
@@ -157,16 +160,17 @@ def drive(
                 code = driver.drive(control.task_dispatcher())
             except Stopped as stop:
                 code, stopped = 128 + stop.number, f"stopped by {stop.name}"
-                driver.stop()
+                reporter.go_on = driver.stop()
     except BaseException as error:
-        executor.cancel()
+        executor.leave()
         reporter.end()
         if isinstance(error, OSError):
             raise broken(error, folder) from None
         raise
     finally:
         session.hashes.save()
-        shutil.rmtree(folder.work, ignore_errors=True)
+        if not executor.active:
+            shutil.rmtree(folder.work, ignore_errors=True)
         dep_manager.close()
     if not stopped:
         session.store.sweep(session.tasks.values())
@@ -175,6 +179,26 @@ def drive(
     keeper.close(journal, code)
     reporter.complete_run()
     return code
+
+
+def make_executor(session: Session, pyz: Path, cores: int) -> Executor:
+    """Return the executor that ``site.toml`` names."""
+    site = session.site
+    if site.executor == "local":
+        return LocalExecutor(pyz, cores or site.local.cores, site.local.memory_mb)
+    from automagic.executors.condor import CondorExecutor
+
+    return CondorExecutor(session.folder.work.resolve(), site.condor, session.folder.name, pyz, LAUNCHER)
+
+
+def about_driver(session: Session) -> dict[str, Any]:
+    """Return what the journal keeps of this process."""
+    return {
+        "executor": session.site.executor,
+        "host": platform.node(),
+        "process": os.getpid(),
+        "detached": "AUTOMAGIC_DETACHED" in os.environ,
+    }
 
 
 def broken(error: OSError, folder: Folder) -> UserError:

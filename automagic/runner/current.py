@@ -36,13 +36,12 @@ def open_session(folder: Path) -> Session:
     analysis = load(folder)
     graph = expand(analysis)
     site = analysis.site
-    marssys = {name: site.place(engine.marssys) for name, engine in site.engines.items()}
+    marssys = {str(name): site.place(each.marssys) for name, each in site.engines.items() if each.marssys}
     return Session(
         analysis.folder,
         graph.tasks,
-        {str(name): path for name, path in marssys.items()},
+        marssys,
         analysis.cards,
-        (site.local.cores, site.local.memory_mb),
         {
             "engine": analysis.engine,
             "runs": [plain(run) for run in graph.runs],
@@ -51,6 +50,8 @@ def open_session(folder: Path) -> Session:
             "selection": list(graph.selection),
         },
         site.storage.staging(site.place(site.storage.cache)),
+        {str(name): site.place(each.image) for name, each in site.engines.items() if each.image},
+        site,
     )
 
 

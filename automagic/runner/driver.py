@@ -14,9 +14,12 @@ from automagic.bookkeeping.store import Receipt
 from automagic.errors import UserError
 from automagic.executors import Event, Executor, Request
 from automagic.graph.task import Task
+from automagic.runner.early import Early
+from automagic.runner.jobs import Jobs
 from automagic.runner.reporter import Reporter
-from automagic.runner.session import Session, Standing
+from automagic.runner.session import Standing
 from automagic.runner.stagein import StageIn
+from automagic.runner.trouble import Trouble
 
 
 class Driver(Runner):
@@ -31,7 +34,7 @@ class Driver(Runner):
         self,
         dep_manager: Any,
         reporter: Reporter,
-        session: Session,
+        jobs: Jobs,
         executor: Executor,
         journal: Journal,
         always: bool = False,
@@ -40,8 +43,10 @@ class Driver(Runner):
         selected: Collection[str] | None = None,
     ) -> None:
         super().__init__(dep_manager, reporter, continue_=True, always_execute=always, stream=stream)
-        self.session = session
+        self.jobs = jobs
+        self.session = session = jobs.session
         self.executor = executor
+        self.trouble = Trouble(session.site.condor.failures_max, several=executor.kind != "local")
         self.journal = journal
         self.final_result: int = SUCCESS
         self.cause: dict[str, str] = {}
@@ -51,6 +56,9 @@ class Driver(Runner):
         self._depth = depths(session.tasks)
         self._stagein = StageIn(session, journal, reporter, session.tasks if selected is None else selected)
         self._waiting: dict[str, Any] = {}
+        self._everything = selected is None or len(selected) == len(session.tasks)
+        self._early = Early(jobs, executor, journal)
+        self._withdrawn: list[Event] = []
 
     # --- the loop
 
@@ -58,7 +66,10 @@ class Driver(Runner):
         """Run everything and return doit's result: 0 done, 1 something failed, 2 an error in an ordinary
         task."""
         try:
+            self._early.take_over()
             self.run_tasks(dispatcher)
+            if self._everything:
+                self._early.withdraw()
         finally:
             self._stagein.close()
             self.teardown()
@@ -84,11 +95,18 @@ class Driver(Runner):
             self._flush()
             self._listen()
 
-    def stop(self) -> None:
-        """End all jobs; those that were done in the meantime count."""
+    def stop(self) -> int:
+        """End all jobs that cannot go on without this process; those that were done in the meantime count.
+
+        Returns
+        -------
+        int
+            How many jobs go on.
+        """
         self._batch.clear()
         self._stagein.close()
-        self._handle(self.executor.cancel())
+        self._handle(self.executor.leave())
+        return self.executor.active
 
     def _take(self, node: Any, dispatcher: Any) -> bool:
         """Look at a node that is ready; tell whether it is over and done with already."""
@@ -99,6 +117,9 @@ class Driver(Runner):
         bad = [other.task.meta["automagic"] for other in node.bad_deps if other.task.meta]
         if bad:
             self._blocked(node, task, self.cause.get(bad[0], bad[0]))
+            return True
+        if task.stage in self.trouble.stopped:
+            self._blocked(node, task, self.trouble.stopped[task.stage][1])
             return True
         standing = self.session.standing(name)
         if standing.fresh and self._nothing_to_do(task):
@@ -144,35 +165,43 @@ class Driver(Runner):
     def _prepare(self, node: Any, task: Task, standing: Standing) -> bool:
         """Put the job of a task into the next batch; tell whether it failed already."""
         assert standing.action is not None
+        node.run_status = "run"
+        attempt = self._early.claim(standing.action)
+        if attempt is not None:  # a driver before this one has handed it out
+            event = {"task": task.name, "action": standing.action, "attempt": attempt}
+            self._attempts[attempt] = (node, event)
+            if self._early.runs(attempt):
+                self.reporter.task_started(task.name)
+            return False
         if not standing.fresh:
             self.session.store.unlink(task)
             self.session.store.discard(standing.action)
+        return self._hand_out(node, task, standing.action)
+
+    def _hand_out(self, node: Any, task: Task, action: str) -> bool:
         try:
-            spec = self.session.spec(task, standing.action)
-            path = self.session.write_spec(spec)
+            request = self.jobs.make(task, action, self._depth[task.name])
         except (UserError, OSError) as error:
             reason = error.message if isinstance(error, UserError) else f"{error.filename}: {error.strerror}"
             self._failed(node, task, reason)
             return True
-        node.run_status = "run"
-        needs = task.resources
-        request = Request(spec["attempt"], path, needs.cores, needs.memory_mb, self._depth[task.name])
-        event = {"event": "submitted", "task": task.name, "action": standing.action, "attempt": spec["attempt"]}
+        event = {"task": task.name, "action": action, "attempt": request.attempt, "requested_mb": request.memory_mb}
         self._batch.append((request, event))
-        self._attempts[spec["attempt"]] = (node, event)
+        self._attempts[request.attempt] = (node, event)
         return False
 
     def _flush(self) -> None:
         if self._batch:
             self.checkpoint()
-            self.journal.write(*(event for _, event in self._batch))
+            self.journal.write(*({**event, "event": "submitted"} for _, event in self._batch))
             self.executor.submit([request for request, _ in self._batch])
             self._batch.clear()
 
     # --- what came of it
 
     def _listen(self) -> list[Any]:
-        over = self._handle(self.executor.wait(60.0, self._stagein.descriptor))
+        events, self._withdrawn = self._withdrawn, []
+        over = self._handle(events or self.executor.wait(60.0, self._stagein.descriptor))
         over += self._hear()
         self.checkpoint()
         return over
@@ -212,45 +241,63 @@ class Driver(Runner):
         """Take note of events; return the nodes that are over."""
         over = []
         for event in events:
+            if event.attempt not in self._attempts:
+                self._early.hear(event)
+                continue
             node, submitted = self._attempts[event.attempt]
             task = self.session.tasks[submitted["task"]]
             if event.kind == "started":
-                self.journal.write({**submitted, "event": "started"})
+                self.journal.write({**submitted, "event": "started", **({"host": event.host} if event.host else {})})
                 self.reporter.task_started(task.name)
-                continue
-            del self._attempts[event.attempt]
-            self._ended(node, task, submitted, event)
-            over.append(node)
+            elif event.kind == "note":
+                self.journal.write({**submitted, "event": "note", "cause": event.cause, "detail": event.detail})
+                self.reporter.task_noted(task.name, event.cause, event.detail)
+            else:
+                del self._attempts[event.attempt]
+                if self._ended(node, task, submitted, event):
+                    over.append(node)
         return over
 
-    def _ended(self, node: Any, task: Task, submitted: dict[str, Any], event: Event) -> None:
-        state = event.end.get("state")
-        action = submitted["action"]
-        if state in ("done", None):
-            # the store is the truth: a job that died right after publishing is done as well
-            receipt = self.session.store.receipt(action)
-            if receipt is not None and receipt.get("attempt") == event.attempt:
-                self.session.store.remember(action, receipt)
-            receipt, why = self.session.store.intact(action, task.outputs)
+    def _ended(self, node: Any, task: Task, submitted: dict[str, Any], event: Event) -> bool:
+        """Take in what a job left; tell whether its task is over, or `False` where it is tried again."""
+        end = self.jobs.adopt(event.attempt) or {}
+        if event.cause in ("cancelled", "withdrawn") and not end:
+            self._cancelled(node, task, submitted, event.cause)
+            return True
+        cause, reason = end.get("cause") or event.cause, end.get("reason") or event.detail
+        if end.get("state") != "failed":
+            # the store is the truth: another attempt may have been faster
+            self.jobs.trust(submitted["action"], event.attempt)
+            receipt, why = self.session.store.intact(submitted["action"], task.outputs)
             if receipt is not None:
-                self._compare(task, receipt, event)
+                self._compare(task, receipt, end)
                 self._done(node, task, submitted, receipt)
-                return
-            reason = event.detail or f"the job says that it is done, but {why}"
-        elif state == "cancelled":
-            self.journal.write({**submitted, "event": "cancelled"})
-            node.run_status = "failure"
-            self._stagein.over(task.name)
-            self.reporter.running.pop(task.name, None)
-            return
-        else:
-            reason = event.end.get("reason") or "unknown"
-        self._failed(node, task, reason, submitted, event.end)
+                return True
+            if end or not reason:
+                cause, reason = cause or "lost", f"the job says that it is done, but {why}"
+        self.jobs.clear(event.attempt)
+        facts = {"cause": cause or "internal", **measured(end)}
+        if self.trouble.again(task.name, facts["cause"]):
+            self.journal.write({**submitted, "event": "failed", "reason": reason, "again": True, **facts})
+            self.reporter.task_again(task.name, reason)
+            return self._hand_out(node, task, submitted["action"])
+        self._failed(node, task, reason, submitted, facts)
+        return True
 
-    def _compare(self, task: Task, receipt: Receipt, event: Event) -> None:
+    def _cancelled(self, node: Any, task: Task, submitted: dict[str, Any], cause: str) -> None:
+        self.jobs.clear(submitted["attempt"])
+        self.journal.write({**submitted, "event": "cancelled"})
+        if cause == "withdrawn":
+            self._blocked(node, task, self.trouble.stopped[task.stage][1])
+            return
+        node.run_status = "failure"
+        self._stagein.over(task.name)
+        self.reporter.running.pop(task.name, None)
+
+    def _compare(self, task: Task, receipt: Receipt, end: Receipt) -> None:
         """Tell where a job has made other bytes than an earlier one of the same action, whose products stay."""
         before = {product["name"]: product["sha256"] for product in receipt["outputs"]}
-        made = {product["name"]: product["sha256"] for product in event.end.get("outputs", ())}
+        made = {product["name"]: product["sha256"] for product in end.get("outputs", ())}
         different = [name for name, digest in made.items() if before.get(name) != digest]
         if different:
             self.reporter.task_differs(task.name, different)
@@ -261,6 +308,7 @@ class Driver(Runner):
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)
         self._stagein.over(task.name)
+        self.trouble.done(task.stage)
         node.run_status = "successful"
         self.reporter.task_done(task.name, receipt.get("wall_s") or 0.0)
 
@@ -270,16 +318,30 @@ class Driver(Runner):
         task: Task,
         reason: str,
         submitted: dict[str, Any] | None = None,
-        end: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         self._stagein.over(task.name)
         self.session.store.unlink(task)
         event = submitted or {"task": task.name}
         kind = "failed" if submitted else "problem"
-        self.journal.write({**event, "event": kind, "reason": reason, **measured(end or {})})
+        self.journal.write({**event, "event": kind, "reason": reason, **(facts or {})})
         node.run_status = "failure"
         self.final_result = FAILURE if self.final_result != ERROR else ERROR
-        self.reporter.task_failed(task.name, reason)
+        cause = (facts or {}).get("cause", "")
+        self.reporter.task_failed(task.name, reason, cause)
+        if submitted and self.trouble.failed(task.stage, task.name, cause):
+            self._stop_stage(task.stage)
+
+    def _stop_stage(self, stage: str) -> None:
+        """Take all jobs of a stage back that have not started: too many of it failed in the same way."""
+        cause, first, count = self.trouble.stopped[stage]
+        self.journal.write({"event": "stopped", "stage": stage, "cause": cause, "count": count, "first": first})
+        self.reporter.stage_stopped(stage, cause, count)
+        own = {attempt for attempt, (_, event) in self._attempts.items() if event["task"].startswith(f"{stage}:")}
+        unsent = [request.attempt for request, _ in self._batch if request.attempt in own]
+        self._batch = [pair for pair in self._batch if pair[0].attempt not in own]
+        self._withdrawn += [Event(attempt, "ended", "withdrawn") for attempt in unsent]
+        self.executor.withdraw(own.difference(unsent))
 
     def _blocked(self, node: Any, task: Task, cause: str) -> None:
         self.cause[task.name] = cause
@@ -292,7 +354,10 @@ class Driver(Runner):
 
 def measured(end: dict[str, Any]) -> dict[str, Any]:
     """Pick what the journal keeps of a job's end."""
-    keys = ("exit_code", "wall_s", "cpu_s", "max_rss_mb", "host", "environment", "started", "ended")
+    keys = (
+        "exit_code", "wall_s", "cpu_s", "max_rss_mb", "scratch_mb", "input_mb", "host", "environment",
+        "started", "ended",
+    )  # fmt: skip
     return {key: end[key] for key in keys if end.get(key) is not None}
 
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from doit.reporter import ConsoleReporter
 
+from automagic.executors.policy import policy
 from automagic.runner.estimate import Estimate, in_words
 from automagic.runner.find import here, label
 from automagic.runner.session import Session
@@ -32,6 +33,7 @@ class Reporter(ConsoleReporter):
         self.count: dict[str, Counter[str]] = {}
         self.failed: dict[str, str] = {}
         self.blocked: dict[str, str] = {}
+        self.causes: dict[str, str] = {}
         self.running: dict[str, float] = {}
         self.estimate = Estimate(1)
         self.began = time.monotonic()
@@ -39,6 +41,7 @@ class Reporter(ConsoleReporter):
         self._on_tape = 0
         self._came = 0
         self.stopped = ""
+        self.go_on = 0
 
     # --- called by our runner
 
@@ -71,11 +74,27 @@ class Reporter(ConsoleReporter):
         """A task that was made again has made other bytes."""
         self._say(f"{name} made other bytes than before: {', '.join(files)}; the first ones stay")
 
-    def task_failed(self, name: str, reason: str) -> None:
+    def task_failed(self, name: str, reason: str, cause: str = "") -> None:
         """A task failed."""
         self._left(name, "failed")
         self.failed[name] = reason
+        self.causes[name] = cause
         self._line(f"{name} FAILED: {reason}")
+
+    def task_again(self, name: str, reason: str) -> None:
+        """A task failed and is tried again."""
+        self.running.pop(name, None)
+        self._line(f"{name} is tried again: {reason}")
+
+    def task_noted(self, name: str, cause: str, detail: str) -> None:
+        """Something happened to a job on its way."""
+        if cause in ("evicted", "shadow", "memory", "held"):
+            self.running.pop(name, None)
+        self._line(f"{name}: {detail}")
+
+    def stage_stopped(self, stage: str, cause: str, count: int) -> None:
+        """So many tasks of a stage failed in one way that no more of it are started."""
+        self._say(f"{stage} stops: {count} tasks failed in the same way ({policy(cause).meaning}), more than were done")
 
     def task_blocked(self, name: str, cause: str) -> None:
         """A task was not started because one before it failed."""
@@ -205,6 +224,11 @@ class Reporter(ConsoleReporter):
         lines += self._failures(label(root))
         if self.stopped:
             lines.append(f"{self.stopped}; what is done is kept, the same command goes on from here")
+            if self.go_on:
+                plural = "job goes" if self.go_on == 1 else "jobs go"
+                lines.append(
+                    f"{self.go_on} {plural} on without this process; automagic stop {label(root)} removes them"
+                )
         return [*lines, *self._where()]
 
     def _failures(self, analysis: str) -> list[str]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from automagic.analysis.site import Site
 from automagic.bookkeeping import Folder, HashCache, Store
 from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.cards import read_text
 from automagic.errors import UserError
 from automagic.graph.identity import PROJECT, action, engine_digest
 from automagic.graph.task import Input, Task
-from automagic.job.spec import signature
+from automagic.runner.environment import Images, host_variables, image_command, image_variables
 from automagic.runner.staged import Staged, stage_action
 from automagic.staging.settings import Settings
 
@@ -76,12 +74,14 @@ class Session:
         Folder of each engine's programs, by engine.
     overrides
         ``[cards.…]`` of the analysis.
-    local
-        Cores and memory (MB) for jobs; `None` for what the machine has.
     extras
         ``runs``, ``mc_sets``, ``selection`` and ``notes`` for the catalog, as plain data.
     staging
         How files are brought from remote storage; by default into ``.cache`` of the analysis.
+    images
+        Image (SIF file) of each engine that has one, by engine; the programs of the others run on the host.
+    site
+        Where jobs run; by default on this machine.
     """
 
     def __init__(
@@ -90,33 +90,41 @@ class Session:
         tasks: Mapping[str, Task],
         marssys: Mapping[str, Path],
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
-        local: tuple[int | None, int | None] = (None, None),
         extras: Mapping[str, Any] | None = None,
         staging: Settings | None = None,
+        images: Mapping[str, Path] | None = None,
+        site: Site | None = None,
     ) -> None:
         self.folder = Folder(root)
+        self.site = site or Site()
         self.tasks = dict(tasks)
         self.marssys = dict(marssys)
         self.overrides = overrides or {}
-        self.local = local
         self.extras = dict(extras or {})
         self.hashes = HashCache(self.folder.hashes, root)
         self.store = Store(self.folder, self.hashes)
         self.staged = Staged(self.folder, staging)
+        self.images = Images(self.folder.root, dict(images or {}), self.hashes.sha256)
         self._digests: dict[str, str] = {}
         self._fresh: dict[str, Standing] = {}
 
     # --- engines
 
     def engine_digest(self, engine: str) -> str:
-        """Return the digest of an engine, once a process."""
+        """Return the digest of an engine, once a process: of its image, or of what its programs are on the host."""
         if engine not in self._digests:
-            if engine == "science":
-                folders = [PROJECT / "automagic" / "science"]
+            record = self.images.record(engine)
+            if record is not None:
+                self._digests[engine] = record.partition_sha256
             else:
-                folders = [self.programs(engine)]
-            self._digests[engine] = engine_digest(folders, self.hashes.sha256, python=engine != "mars")
+                folders = [PROJECT / "automagic" / "science"] if engine == "science" else [self.programs(engine)]
+                self._digests[engine] = engine_digest(folders, self.hashes.sha256, python=engine != "mars")
         return self._digests[engine]
+
+    def environment(self, engine: str) -> str:
+        """Say in which environment an engine's programs run, with its digest."""
+        digest = self.engine_digest(engine)
+        return f"{'host environment' if self.images.path(engine) is None else 'image'} sha256:{digest}"
 
     def programs(self, engine: str) -> Path:
         """Return the folder of an engine's programs.
@@ -138,40 +146,17 @@ class Session:
         """Return the program of a task and its words."""
         if task.engine == "stage":
             return ["stage", *(source.url for source in task.sources)]
+        if self.images.path(task.engine) is not None:
+            return image_command(task)
         if task.engine == "science":
             return [sys.executable, "-m", "automagic.science", task.executable, *task.arguments]
         return [str(self.programs(task.engine) / task.executable), *task.arguments]
 
     def variables(self, task: Task) -> dict[str, str]:
         """Return the environment of a task's program: closed, and the same everywhere."""
-        here = str(Path(sys.executable).parent)
-        variables = {
-            "PATH": os.pathsep.join([here, "/usr/local/bin", "/usr/bin", "/bin"]),
-            "TZ": "UTC",
-            "LANG": "C",
-            "LC_ALL": "C",
-            "PYTHONHASHSEED": "0",
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONUTF8": "1",
-            "SOURCE_DATE_EPOCH": "0",
-            "ROOTENV_NO_HOME": "1",
-            "MPLBACKEND": "agg",
-            "TERM": "dumb",
-        }
-        for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR"):
-            variables[f"{name}_NUM_THREADS"] = "1"
-        if task.engine == "science":
-            variables["PYTHONPATH"] = str(PROJECT)
-        else:
-            variables["MARSSYS"] = str(self.programs(task.engine))
-            variables["OPENMARS_PYTHON"] = sys.executable
-        if task.engine == "mars":
-            for name in ("ROOTSYS", "LD_LIBRARY_PATH"):
-                if name in os.environ:
-                    variables[name] = os.environ[name]
-            if "ROOTSYS" in variables:
-                variables["PATH"] = f"{variables['ROOTSYS']}/bin{os.pathsep}{variables['PATH']}"
-        return variables
+        if self.images.path(task.engine) is not None:
+            return image_variables(task)
+        return host_variables(task, None if task.engine == "science" else self.programs(task.engine))
 
     # --- what is up to date
 
@@ -267,54 +252,6 @@ class Session:
             return None
         raise UserError(f"{task.name} reads {each.name}, which {each.task} does not make")
 
-    # --- jobs
-
-    def spec(self, task: Task, identity: str) -> dict[str, Any]:
-        """Return the job spec of a task."""
-        attempt = f"{identity[:16]}-{uuid.uuid4().hex[:8]}"
-        work = self.folder.work.resolve()
-        inputs = []
-        for file in self.files(task):
-            seen = signature(file.path)
-            inputs.append(
-                {
-                    **dataclasses.asdict(file.input),
-                    "path": str(file.path.resolve()),
-                    "sha256": file.sha256,
-                    "size": seen[0],
-                    "signature": seen,
-                    **({"url": file.url} if file.url else {}),
-                }
-            )
-        return {
-            "task": task.name,
-            "action": identity,
-            "attempt": attempt,
-            "program": task.program,
-            "engine": task.engine,
-            "engine_digest": self.engine_digest(task.engine),
-            "environment": "host",
-            "command": self.command(task),
-            "card": task.card,
-            "overrides": self.overridden(task),
-            "inputs": inputs,
-            "outputs": [dataclasses.asdict(output) for output in task.outputs],
-            "resources": dataclasses.asdict(task.resources),
-            "exit_codes": {str(code): text for code, text in task.exit_codes.items()},
-            "tolerated": sorted(task.tolerated),
-            "variables": self.variables(task),
-            "scratch": str(work / attempt),
-            "store": str(self.folder.action(identity).resolve()),
-            "failed": str(self.folder.failure(identity).resolve()),
-        }
-
-    def write_spec(self, spec: Mapping[str, Any]) -> Path:
-        """Write a job spec where the executor finds it."""
-        self.folder.work.mkdir(parents=True, exist_ok=True)
-        path = self.folder.work / f"{spec['attempt']}.json"
-        path.write_text(json.dumps(spec), encoding="utf-8")
-        return path
-
     def overridden(self, task: Task) -> list[str]:
         """List the keys of a task's card that the person set, without a variant like ``M1.`` before them."""
         if not task.card:
@@ -337,6 +274,7 @@ class Session:
             "mc_sets": self.extras.get("mc_sets", []),
             "selection": self.extras.get("selection", []),
             "digests": {engine: self.engine_digest(engine) for engine in engines},
+            "environments": {engine: self.environment(engine) for engine in engines},
             "tasks": [self._describe(task, failed, blocked) for task in self.tasks.values()],
         }
 

@@ -20,14 +20,21 @@ def make(tmp_path):
             "environment": "host", "command": ["/bin/sh", "-c", script], "card": "", "overrides": [],
             "inputs": [], "outputs": [{"name": "x", "level": "s"}], "resources": {"disk_mb": 1, "minutes": 1},
             "exit_codes": {}, "tolerated": [], "variables": {"PATH": os.environ["PATH"]},
-            "scratch": str(tmp_path / "work" / name), "store": str(tmp_path / "store" / name),
-            "failed": str(tmp_path / "failed" / name),
+            "scratch": str(tmp_path / "work" / name / "scratch"), "store": str(tmp_path / "work" / name / "done"),
+            "failed": str(tmp_path / "work" / name / "failed"),
         }  # fmt: skip
-        path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps(spec))
-        return Request(name, path, **more)
+        folder = tmp_path / "work" / name
+        folder.mkdir(parents=True)
+        (folder / "spec.json").write_text(json.dumps(spec))
+        return Request(name, folder, **more)
 
     return request
+
+
+def receipt(tmp_path, name):
+    """Read what a job left."""
+    found = list((tmp_path / "work" / name).glob("*/receipt.json"))
+    return json.loads(found[0].read_text()) if found else None
 
 
 def run(executor):
@@ -50,7 +57,8 @@ def test_as_many_at_once_as_cores_and_memory_allow(tmp_path, make):
         executor.submit([make(f"{name}{i}", "sleep 0.2; echo 1 > out/x", memory_mb=100) for i in range(5)])
         ends, most = run(executor)
         assert most == expected
-        assert [e.end["state"] for e in ends.values()] == ["done"] * 5
+        assert [receipt(tmp_path, e)["state"] for e in ends] == ["done"] * 5
+        assert {event.cause for event in ends.values()} == {""}
 
 
 def test_priority_and_failure(tmp_path, make):
@@ -58,15 +66,18 @@ def test_priority_and_failure(tmp_path, make):
     executor.submit([make("low", "echo 1 > out/x"), make("high", "exit 3", priority=2.0)])
     ends, _ = run(executor)
     assert list(ends) == ["high", "low"]
-    assert "code 3" in ends["high"].end["reason"]
+    told = receipt(tmp_path, "high")
+    assert (told["state"], told["cause"]) == ("failed", "exit")
+    assert "code 3" in told["reason"]
 
 
 def test_a_killed_job_is_told(tmp_path, make):
     executor = LocalExecutor(bundle(tmp_path), 1, 1000)
     executor.submit([make("a", "kill -9 $PPID; sleep 5")])
     ends, _ = run(executor)
-    assert ends["a"].end == {}
+    assert ends["a"].cause == "killed"
     assert "killed" in ends["a"].detail
+    assert receipt(tmp_path, "a") is None
 
 
 def test_cancel_ends_everything(tmp_path, make):
@@ -77,13 +88,13 @@ def test_cancel_ends_everything(tmp_path, make):
         time.sleep(0.01)
     events = executor.cancel()
     assert sorted(e.attempt for e in events) == ["j0", "j1", "j2", "j3"]
-    assert {e.end["state"] for e in events} == {"cancelled"}
+    assert {e.cause for e in events} == {"cancelled"}
     assert executor.active == 0
     for path in tmp_path.glob("pid*"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(path.read_text()), 0)
-    assert not list((tmp_path / "work").glob("*"))
-    assert not (tmp_path / "store").exists()
+    assert not list((tmp_path / "work").glob("*/scratch"))
+    assert not list((tmp_path / "work").glob("*/*/receipt.json"))
 
 
 def test_a_wait_ends_when_the_descriptor_can_be_read_with_jobs_and_without(tmp_path, make):

@@ -7,6 +7,7 @@ Run as a process of its own by the tests; FOLDER/mars/toy is the only program.
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 PROGRAM = """#!/bin/sh
@@ -48,7 +49,16 @@ def read(folder):
             Resources(memory_mb=about.get("memory", 10), disk_mb=1, minutes=1),
             exit_codes={7: "no stars"}, conditions={"run": 1}, problem=about.get("problem"),
         )  # fmt: skip
-    return Session(folder, tasks, {"mars": folder / "mars"}, {}, (2, 1000), {"engine": "mars"}, storage(folder))
+    from automagic.analysis.site import Site
+
+    site = folder / "site.toml"
+    content = tomllib.loads(site.read_text()) if site.exists() else {"local": {"cores": 2, "memory_mb": 1000}}
+    engines = content.get("engines", {})
+    images = {engine: Path(about["image"]) for engine, about in engines.items()}
+    return Session(
+        folder, tasks, {"mars": folder / "mars"}, {}, {"engine": "mars"}, storage(folder), images,
+        Site.model_validate({**content, "folder": folder}),
+    )  # fmt: skip
 
 
 def storage(folder):

@@ -1,0 +1,176 @@
+"""From a task to its job folder, ``work/<attempt>``, and from what the job left there to the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automagic.bookkeeping.store import Receipt, read_receipt
+from automagic.executors import Request
+from automagic.executors.launch import launch_lines, place
+from automagic.graph.task import Resources, Task
+from automagic.job.publish import publish
+from automagic.job.spec import signature
+from automagic.runner.session import Session
+
+if TYPE_CHECKING:
+    from automagic.bookkeeping.usage import Usage
+
+
+class Jobs:
+    """Makes the jobs of an analysis and takes in what they leave.
+
+    Parameters
+    ----------
+    session
+        The analysis.
+    pyz
+        Path of ``job.pyz``.
+    kind
+        Of the executor, see `automagic.executors.launch.place`.
+    usage
+        What earlier jobs used; `None` for the programs' defaults.
+    """
+
+    def __init__(self, session: Session, pyz: Path, kind: str = "local", usage: Usage | None = None) -> None:
+        self.session = session
+        self.pyz = pyz
+        self.kind = kind
+        self.usage = usage
+
+    def folder(self, attempt: str) -> Path:
+        """Return the folder of an attempt."""
+        return self.session.folder.work.resolve() / attempt
+
+    def make(self, task: Task, action: str, priority: float) -> Request:
+        """Write the folder of a new attempt, and return what the executor has to know.
+
+        Raises
+        ------
+        UserError
+            An input is not there, or a path cannot be handed on.
+        OSError
+            The folder cannot be written.
+        """
+        spec = self.spec(task, action)
+        folder = self.folder(spec["attempt"])
+        folder.mkdir(parents=True)
+        (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+        inputs = tuple((f"{each['role']}/{each['name']}", Path(each["path"])) for each in spec["inputs"])
+        image = self.session.images.path(task.engine)
+        if image is not None:
+            apptainer = self.session.site.condor.apptainer
+            if self.kind == "local":
+                apptainer = shutil.which("apptainer") or apptainer
+            lines = launch_lines(folder, image, self.pyz, inputs, self.kind, apptainer)
+            (folder / "launch").write_text(lines, encoding="utf-8")
+        needs = spec["resources"]
+        return Request(
+            attempt=spec["attempt"],
+            folder=folder,
+            task=task.name,
+            stage=task.stage,
+            action=action,
+            image=image,
+            cores=needs["cores"],
+            memory_mb=needs["memory_mb"],
+            disk_mb=needs["disk_mb"],
+            minutes=needs["minutes"],
+            priority=priority,
+            inputs=inputs,
+        )
+
+    def spec(self, task: Task, action: str) -> dict[str, Any]:
+        """Return the job spec of a new attempt at a task (`automagic.job.spec`)."""
+        session = self.session
+        attempt = f"{action[:16]}-{uuid.uuid4().hex[:8]}"
+        record = session.images.record(task.engine)
+        where = place(self.folder(attempt), record is not None, self.kind)
+        inputs = []
+        for file in session.files(task):
+            seen = signature(file.path)
+            inputs.append(
+                {
+                    **dataclasses.asdict(file.input),
+                    "path": str(file.path.resolve()),
+                    "sha256": file.sha256,
+                    "size": seen[0],
+                    "signature": seen,
+                    **({"url": file.url} if file.url else {}),
+                }
+            )
+        return {
+            "task": task.name,
+            "action": action,
+            "attempt": attempt,
+            "program": task.program,
+            "engine": task.engine,
+            "engine_digest": session.engine_digest(task.engine),
+            "environment": session.environment(task.engine),
+            "image": None if record is None else record.summary(),
+            "command": session.command(task),
+            "card": task.card,
+            "overrides": session.overridden(task),
+            "inputs": inputs,
+            "placed": record is not None,
+            "outputs": [dataclasses.asdict(output) for output in task.outputs],
+            "resources": dataclasses.asdict(self.resources(task, inputs)),
+            "exit_codes": {str(code): text for code, text in task.exit_codes.items()},
+            "tolerated": sorted(task.tolerated),
+            "variables": session.variables(task),
+            "scratch": where.scratch,
+            "store": f"{where.result}/done",
+            "failed": f"{where.result}/failed",
+        }
+
+    def resources(self, task: Task, inputs: list[dict[str, Any]]) -> Resources:
+        """Return what a job is given: the program's default, or what such jobs have been seen to use."""
+        if self.usage is None:
+            return task.resources
+        return self.usage.suggest(task.program, sum(each["size"] for each in inputs) / 1e6, task.resources)
+
+    def adopt(self, attempt: str) -> Receipt | None:
+        """Take what a job left into the store, or among the failures, by one rename; return its receipt.
+
+        `None` where it left nothing that is whole.
+        """
+        folder = self.folder(attempt)
+        for name in ("done", "failed"):
+            receipt = read_receipt(folder / name)
+            if receipt is None or receipt.get("state") != name or receipt.get("attempt") != attempt:
+                continue
+            action = str(receipt["action"])
+            if name == "done":
+                publish(folder / name, self.session.folder.action(action))
+            else:
+                publish(folder / name, self.session.folder.failure(action), replace=True)
+            self.clear(attempt)
+            return receipt
+        return None
+
+    def trust(self, action: str, attempt: str) -> None:
+        """Take the hashes that a job has computed for known, unless its files have travelled since."""
+        receipt = self.session.store.receipt(action)
+        if receipt is not None and receipt.get("attempt") == attempt and self.kind != "transfer":
+            self.session.store.remember(action, receipt)
+
+    def clear(self, attempt: str) -> None:
+        """Take the folder of an attempt away."""
+        shutil.rmtree(self.folder(attempt), ignore_errors=True)
+
+    def left(self) -> dict[str, Mapping[str, Any]]:
+        """Return the specs of attempts whose folders lie in ``work/``, by attempt; those cut short are left out."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for path in sorted(self.session.folder.work.glob("*/spec.json")):
+            try:
+                spec = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(spec, dict) and spec.get("attempt") == path.parent.name:
+                found[path.parent.name] = spec
+        return found
