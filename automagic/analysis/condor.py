@@ -35,7 +35,8 @@ def _submit(given: Any) -> dict[str, str]:
             raise ValueError(f"{command!r} is no submit command")
         if command.lower() in OURS or command.lower().removeprefix("my.").removeprefix("+").startswith("automagic"):
             raise ValueError(f"{command!r} is set by autoMAGIC itself")
-        if not isinstance(value, str | int | float | bool) or (isinstance(value, str) and not value.isprintable()):
+        whole = not isinstance(value, str) or (value.isprintable() and not value.endswith("\\"))
+        if not isinstance(value, str | int | float | bool) or not whole:
             raise ValueError(f"{command}: give a value of one line")
         if isinstance(value, str) and "$" in value.replace("$$(", ""):
             raise ValueError(f"{command}: macros ('$') are not expanded here; write the value itself")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,10 @@ from automagic.analysis.explain import explain
 from automagic.analysis.sections import Data, Document, LightCurve, Reconstruction, Source, Spectrum, Theta2
 from automagic.analysis.site import Site
 from automagic.errors import UserError
+from automagic.staging.urls import is_remote
+
+SITE_VARIABLE = "AUTOMAGIC_SITE"
+"""Environment variable with the path of a site file that counts for all analyses."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,11 @@ class Analysis:
         UserError
             Where the site does not say it, or it is not there.
         """
-        given = {str(name): each.marssys for name, each in self.site.engines.items()}.get(engine)
-        if given is not None:
-            folder = self.site.place(given)
+        found = {str(name): each for name, each in self.site.engines.items()}.get(engine)
+        if found is not None and found.marssys is not None:
+            folder = self.site.place(found.marssys)
+        elif found is not None:
+            return Path("/opt/programs")  # inside the image
         elif engine == "openmars":
             folder = Path(__file__).resolve().parents[2] / "openmars"
         else:
@@ -96,14 +103,7 @@ def load(folder: Path) -> Analysis:
         document = Document.model_validate(_toml(path))
     except ValidationError as error:
         raise explain(error, Document, str(path)) from None
-    path = folder / "site.toml"
-    content = _toml(path) if path.is_file() else {}
-    if "folder" in content:
-        raise UserError(f"{path}: unknown key 'folder'")
-    try:
-        site = Site.model_validate({**content, "folder": folder})
-    except ValidationError as error:
-        raise explain(error, Site, str(path)) from None
+    site = load_site(folder)
     return Analysis(
         folder=folder,
         kind=document.analysis.kind,
@@ -117,6 +117,50 @@ def load(folder: Path) -> Analysis:
         theta2=document.theta2,
         site=site,
     )
+
+
+def load_site(folder: Path) -> Site:
+    """Read what ``site.toml`` of an analysis folder says, over the file that the variable AUTOMAGIC_SITE names.
+
+    A table of the analysis's own file takes the place of the same table there.
+
+    Raises
+    ------
+    UserError
+        A file cannot be read, or something in it is wrong.
+    """
+    own, common = folder / "site.toml", os.environ.get(SITE_VARIABLE)
+    content = _checked(Path(common).expanduser().resolve()) if common else {}
+    if own.is_file():
+        content = {**content, **_toml(own)}
+    if "folder" in content:
+        raise UserError(f"{own}: unknown key 'folder'")
+    try:
+        return Site.model_validate({**content, "folder": folder})
+    except ValidationError as error:
+        raise explain(error, Site, str(own)) from None
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """Read a site file that counts for many analyses; its relative paths count from where it lies."""
+    content = _toml(path)
+    try:
+        site = Site.model_validate({**content, "folder": path.parent})
+    except ValidationError as error:
+        raise explain(error, Site, f"{path} (named by {SITE_VARIABLE})") from None
+    for engine, each in site.engines.items():
+        for key in ("image", "marssys"):
+            given = getattr(each, key)
+            if given is not None:
+                content["engines"][engine][key] = str(site.place(given))
+    storage = content.get("storage", {})
+    for key in ("roots", "mc", "off"):
+        if key in storage:
+            storage[key] = [root if is_remote(root) else str(site.place(root)) for root in storage[key]]
+    for key in ("index", "cache"):
+        if key in storage:
+            storage[key] = str(site.place(storage[key]))
+    return content
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -62,12 +62,23 @@ def expand(analysis: Analysis) -> Graph:
         Where a card override is wrong, no run remains, or storage is not there.
     """
     folders = analysis.marssys(analysis.engine), analysis.marssys("openmars")
-    setup = Setup(analysis.engine, *folders, analysis.cards)
+    setup = Setup(analysis.engine, *folders, analysis.cards, image_cards(analysis))
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
     build = Build(analysis, setup, notes=list(selection.notes))
     add_science(build, dl3_inputs(build, selection.runs))
     return Graph(build.tasks, [*selection.runs, *build.off_used], build.mc_used, build.notes, selection.rows())
+
+
+def image_cards(analysis: Analysis) -> dict[str, dict[str, str]]:
+    """Return the default cards of the engines that have an image, from what is recorded of it."""
+    found = {}
+    for engine, each in analysis.site.engines.items():
+        if each.image is not None:
+            from automagic.images import read
+
+            found[str(engine)] = dict(read(analysis.site.place(each.image)).cards)
+    return found
 
 
 def dl3_inputs(build: Build, runs: list[Run]) -> list[Input]:

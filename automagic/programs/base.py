@@ -66,13 +66,14 @@ class Wrapper:
     unknown: tuple[str, ...] = ()
     engine: str | None = None
 
-    def card_path(self, setup: Setup, variant: str = "") -> Path:
-        """Return where the default card is."""
-        if self.engine == "science":
-            return Path(__file__).resolve().parents[1] / "science" / "cards" / self.default_cards[variant]
-        return (
-            (setup.openmars if self.engine == "openmars" else setup.marssys) / "mrcfiles" / self.default_cards[variant]
-        )
+    def default(self, setup: Setup, variant: str = "") -> dict[str, str]:
+        """Return the default card: of the engine's image, or of its folder on the host."""
+        name, engine = self.default_cards[variant], self.engine or setup.engine
+        if engine in setup.cards:
+            return image_card(setup.cards[engine], name, engine)
+        if engine == "science":
+            return default_card(Path(__file__).resolve().parents[1] / "science" / "cards" / name)
+        return default_card((setup.openmars if engine == "openmars" else setup.marssys) / "mrcfiles" / name)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Setup:
         Which programs, and their folder.
     openmars
         Folder of openmars, which has the simulator; the same as `marssys` where that is the engine.
+    cards
+        Default cards of the engines that have an image: text by file name, by engine.
     overrides
         ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a
         dot (``M1.`` of ``star``) is for that variant alone.
@@ -94,11 +97,12 @@ class Setup:
     marssys: Path
     openmars: Path
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def card(self, wrapper: Wrapper, values: Mapping[str, object] | None = None, variant: str = "") -> str:
         """Render a card: the default, the wrapper's `values` over it, and what the person wrote over both."""
         given = {key: cards.value(key, value) for key, value in (values or {}).items()}
-        default = default_card(wrapper.card_path(self, variant))
+        default = wrapper.default(self, variant)
         own = {key: cards.value(key, value) for key, value in self.written(wrapper, variant).items()}
         return cards.render(cards.merge(default, given, own))
 
@@ -164,6 +168,16 @@ def default_card(path: Path) -> dict[str, str]:
     return cards.read(path)
 
 
+def image_card(found: Mapping[str, str], name: str, engine: str) -> dict[str, str]:
+    """Return a default card of an image."""
+    if name not in found:
+        raise UserError(
+            f"the image of engine '{engine}' has no default card {name}; it has {', '.join(sorted(found)) or 'none'}",
+            hint="Is it the image of that engine? automagic image list shows what each has.",
+        )
+    return cards.read_text(found[name])
+
+
 def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -> None:
     """Refuse overrides that no program would read, or that it could not.
 
@@ -189,7 +203,7 @@ def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -
             sentences.append(f"[cards.{program}]: this program takes no card")
         for variant in wrapper.default_cards:
             written = setup.written(wrapper, variant)
-            known = default_card(wrapper.card_path(setup, variant))
+            known = wrapper.default(setup, variant)
             problems = cards.check(written, {*known, *wrapper.extra_keys, *wrapper.set_here})
             problems += [
                 f"the key {key!r} is set by autoMAGIC itself" for key in sorted(wrapper.set_here & set(written))

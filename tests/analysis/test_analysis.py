@@ -210,3 +210,49 @@ def test_a_folder_without_an_analysis_is_told(tmp_path):
 def test_reading_is_light():
     code = "import sys, automagic.analysis; print([m for m in ('astropy', 'gammapy', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_site_for_all_analyses_counts_where_the_own_file_says_nothing(write, tmp_path, monkeypatch):
+    common = tmp_path / "all" / "site.toml"
+    common.parent.mkdir()
+    common.write_text(
+        "executor = 'condor'\n[condor]\nmax_running = 7\n[storage]\nroots = ['data']\n[local]\ncores = 3\n"
+        "[engines.openmars]\nimage = 'openmars.sif'\n"
+    )
+    monkeypatch.setenv("AUTOMAGIC_SITE", str(common))
+    site = load(write(GOOD, "[local]\nmemory_mb = 500\n")).site
+    assert (site.executor, site.condor.max_running) == ("condor", 7)
+    assert (site.local.cores, site.local.memory_mb) == (None, 500)  # a table of the own file is taken whole
+    assert site.storage.roots == [str(tmp_path / "all" / "data")]
+    assert site.engines["openmars"].image == str(tmp_path / "all" / "openmars.sif")
+    common.write_text("[condor]\nmax_runing = 7\n")
+    with pytest.raises(UserError, match=r"AUTOMAGIC_SITE.*max_runing.*max_running"):
+        load(write(GOOD))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("submit = { executable = '/bin/sh' }", "set by autoMAGIC"),
+        ("submit = { 'a b' = '1' }", "no submit command"),
+        ("submit = { requirements = 'a\\' }", "one line"),
+        ('submit = { requirements = "a\\nqueue 5" }', "one line"),
+        ("submit = { '+AutomagicAction' = '1' }", "set by autoMAGIC"),
+        ("submit = { notes = '$(Cluster)' }", "macros"),
+        ("accounting_group = 'a b'", "letters"),
+        ("accounting_group_user = 'me'", "goes with"),
+        ("apptainer = 'apptainer'", "condor.apptainer"),
+    ],
+)
+def test_what_htcondor_would_misread_is_refused(write, line, words):
+    with pytest.raises(UserError, match=words):
+        load(write(GOOD, f"[condor]\n{line}\n"))
+
+
+def test_extra_submit_lines_are_kept(write):
+    lines = "submit = { requirements = 'HasSIF && OpSysMajorVer >= 9', '+Flavour' = '\"long\"', nice_user = true }"
+    assert load(write(GOOD, f"[condor]\n{lines}\n")).site.condor.submit == {
+        "requirements": "HasSIF && OpSysMajorVer >= 9",
+        "+Flavour": '"long"',
+        "nice_user": "true",
+    }
