@@ -5,7 +5,7 @@
 -- Every table is exported, ordered, as catalog/<table>.parquet.
 -- Times are UTC text, 2026-01-31T12:00:00Z. Hashes are SHA-256 in hex.
 
--- What the catalog is about: analysis, engine, environment, schema, note.1, note.2 … (what the selection left out, and why)
+-- What the catalog is about: analysis, engine, environment.<engine> (image or host environment, and its digest), schema, note.1, note.2 … (what the selection left out, and why)
 CREATE TABLE meta (
     key   VARCHAR NOT NULL,
     value VARCHAR,
@@ -113,7 +113,7 @@ CREATE TABLE jobs (
     cpu_s       DOUBLE,
     max_rss_mb  DOUBLE,
     host        VARCHAR,
-    environment VARCHAR,          -- host, or the digest of the image
+    environment VARCHAR,          -- "image sha256:…", or "host environment sha256:…"
     PRIMARY KEY (attempt)
 );
 

@@ -103,7 +103,8 @@ def _known(row: Row, columns: Iterable[str], key: str) -> Row:
 
 
 def _meta(folder: Folder, graph: Mapping[str, Any]) -> list[Row]:
-    pairs: dict[str, str | None] = {"schema": SCHEMA_VERSION, "analysis": folder.name, "environment": "host"}
+    pairs: dict[str, str | None] = {"schema": SCHEMA_VERSION, "analysis": folder.name}
+    pairs |= {f"environment.{engine}": text for engine, text in graph.get("environments", {}).items()}
     pairs["engine"] = graph.get("engine")
     pairs |= {f"digest.{engine}": digest for engine, digest in graph.get("digests", {}).items()}
     pairs |= {f"note.{number}": note for number, note in enumerate(graph["notes"], 1)}

@@ -63,6 +63,11 @@ SELECT count(*) AS attempts, count(*) FILTER (state = 'failed') AS failed,
 FROM jobs
 """
 
+ENVIRONMENTS = """
+SELECT DISTINCT j.environment FROM jobs j JOIN tasks t ON t.action = j.action
+WHERE j.state = 'done' AND t.state = 'done' AND j.environment IS NOT NULL ORDER BY ALL
+"""
+
 TRUTH = """
 SELECT DISTINCT c.text FROM tasks t JOIN cards c ON c.card = t.card WHERE t.stage = 'sim' ORDER BY c.text
 """
@@ -111,10 +116,7 @@ def _collect(folder: Folder, connection: Any) -> dict[str, Any]:
         "cards": _by_stage(ask(CARDS)),
         "trouble": ask(TROUBLE),
         "attempts": ask(ATTEMPTS)[0],
-        "environments": [
-            row["environment"]
-            for row in ask("SELECT DISTINCT environment FROM jobs WHERE environment IS NOT NULL ORDER BY ALL")
-        ],
+        "environments": [row["environment"] for row in ask(ENVIRONMENTS)],
         "results": {row["key"]: row for row in ask("SELECT * FROM results ORDER BY task, key")},
         "mc_sets": ask("SELECT * FROM mc_sets ORDER BY mc_set"),
         "truth": _truth([row["text"] for row in ask(TRUTH)]),

@@ -89,6 +89,7 @@ def render(folder: Folder) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.tests["in_host"] = lambda text: text.startswith("host")
     environment.filters |= {"seconds": figures.seconds, "size": figures.size, "number": figures.number}
     content = collect(folder)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(

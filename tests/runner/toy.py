@@ -86,11 +86,11 @@ def make(folder, tasks):
 if __name__ == "__main__":
     from doit.doit_cmd import DoitMain
 
-    from automagic.runner import command, current
+    from automagic.runner import current, drive
 
-    command.write_report = lambda folder: None
+    drive.write_report = lambda folder: None
     if (Path(sys.argv[1].partition("=")[2]) / "break-report").exists():
-        command.write_report = lambda folder: 1 / 0
+        drive.write_report = lambda folder: 1 / 0
     current.open_session = read
     database = Path(sys.argv[1].partition("=")[2]) / "doit.db"
     main = DoitMain(config_filenames=("doit.cfg",), extra_config={"GLOBAL": {"dep_file": str(database)}})
