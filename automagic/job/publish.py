@@ -58,16 +58,17 @@ def write_folder(folder: Path, receipt: dict[str, Any], spec: dict[str, Any]) ->
     for path in target.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
-            _sync(path)
-    _sync(target)
+            sync_folder(path)
+    sync_folder(target)
     return target
 
 
-def publish(source: Path, target: Path, replace: bool = False) -> None:
+def publish(source: Path, target: Path, replace: bool = False, sync: bool = True) -> None:
     """Rename a whole folder to its place.
 
     Another attempt at the same action may have been faster: then its folder stays. With ``replace`` (for
     failures) the older one goes. Where the place is on another file system, a copy beside it is renamed.
+    Without ``sync`` the caller brings the rename to the disk (`sync_folder`), of several at once.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if replace and target.exists():
@@ -79,7 +80,8 @@ def publish(source: Path, target: Path, replace: bool = False) -> None:
             _copy(source, target)
         elif error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
-    _sync(target.parent)
+    if sync:
+        sync_folder(target.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -87,7 +89,7 @@ def _copy(source: Path, target: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(source, part)
     for path in [*part.rglob("*"), part]:
-        _sync(path)
+        sync_folder(path)
     try:
         os.rename(part, target)
     except OSError as error:
@@ -96,7 +98,8 @@ def _copy(source: Path, target: Path) -> None:
             raise
 
 
-def _sync(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Bring a folder's entries, or a file, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""One run of the driver: what it needs is put together, it runs, and the record of the analysis is brought up to date."""
+"""One run of the driver: what it needs is put together, it runs, and what is derived from it is brought up to date."""
 
 from __future__ import annotations
 

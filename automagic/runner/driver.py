@@ -26,8 +26,7 @@ class Driver(Runner):
     """Runs the tasks of an analysis: asks what is up to date, hands ready tasks out in batches, and reads
     events.
 
-    A failure stops only what depends on it. Everything that happened is in the journal before anything else
-    is done.
+    A failure stops only what depends on it. What happened is in the journal before anything follows from it.
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class Driver(Runner):
         self._everything = selected is None or len(selected) == len(session.tasks)
         self._early = Early(jobs, executor, journal)
         self._withdrawn: list[Event] = []
+        self._notes: list[dict[str, Any]] = []
 
     # --- the loop
 
@@ -94,6 +94,7 @@ class Driver(Runner):
         while self._attempts or self._waiting:
             self._flush()
             self._listen()
+        self._settle()
 
     def stop(self) -> int:
         """End all jobs that cannot go on without this process; those that were done in the meantime count.
@@ -106,6 +107,7 @@ class Driver(Runner):
         self._batch.clear()
         self._stagein.close()
         self._handle(self.executor.leave())
+        self._settle()
         return self.executor.active
 
     def _take(self, node: Any, dispatcher: Any) -> bool:
@@ -193,9 +195,22 @@ class Driver(Runner):
     def _flush(self) -> None:
         if self._batch:
             self.checkpoint()
-            self.journal.write(*({**event, "event": "submitted"} for _, event in self._batch))
+            self._note(*({**event, "event": "submitted"} for _, event in self._batch))
+            self._settle()
             self.executor.submit([request for request, _ in self._batch])
             self._batch.clear()
+
+    def _note(self, *events: dict[str, Any]) -> None:
+        self._notes += events
+
+    def _settle(self) -> None:
+        """Bring results and then the journal to the disk: once for all that came in together.
+
+        After a crash before this, the receipts still tell how the jobs ended.
+        """
+        self.jobs.sync()
+        self.journal.write(*self._notes)
+        self._notes.clear()
 
     # --- what came of it
 
@@ -203,6 +218,7 @@ class Driver(Runner):
         events, self._withdrawn = self._withdrawn, []
         over = self._handle(events or self.executor.wait(60.0, self._stagein.descriptor))
         over += self._hear()
+        self._settle()
         self.checkpoint()
         return over
 
@@ -247,10 +263,10 @@ class Driver(Runner):
             node, submitted = self._attempts[event.attempt]
             task = self.session.tasks[submitted["task"]]
             if event.kind == "started":
-                self.journal.write({**submitted, "event": "started", **({"host": event.host} if event.host else {})})
+                self._note({**submitted, "event": "started", **({"host": event.host} if event.host else {})})
                 self.reporter.task_started(task.name)
             elif event.kind == "note":
-                self.journal.write({**submitted, "event": "note", "cause": event.cause, "detail": event.detail})
+                self._note({**submitted, "event": "note", "cause": event.cause, "detail": event.detail})
                 self.reporter.task_noted(task.name, event.cause, event.detail)
             else:
                 del self._attempts[event.attempt]
@@ -278,7 +294,7 @@ class Driver(Runner):
         self.jobs.clear(event.attempt)
         facts = {"cause": cause or "internal", **measured(end)}
         if self.trouble.again(task.name, facts["cause"]):
-            self.journal.write({**submitted, "event": "failed", "reason": reason, "again": True, **facts})
+            self._note({**submitted, "event": "failed", "reason": reason, "again": True, **facts})
             self.reporter.task_again(task.name, reason)
             return self._hand_out(node, task, submitted["action"])
         self._failed(node, task, reason, submitted, facts)
@@ -286,7 +302,7 @@ class Driver(Runner):
 
     def _cancelled(self, node: Any, task: Task, submitted: dict[str, Any], cause: str) -> None:
         self.jobs.clear(submitted["attempt"])
-        self.journal.write({**submitted, "event": "cancelled"})
+        self._note({**submitted, "event": "cancelled"})
         if cause == "withdrawn":
             self._blocked(node, task, self.trouble.stopped[task.stage][1])
             return
@@ -303,7 +319,7 @@ class Driver(Runner):
             self.reporter.task_differs(task.name, different)
 
     def _done(self, node: Any, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
-        self.journal.write({**submitted, "event": "done", **measured(receipt)})
+        self._note({**submitted, "event": "done", **measured(receipt)})
         shutil.rmtree(self.session.folder.failure(submitted["action"]), ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)
@@ -324,7 +340,7 @@ class Driver(Runner):
         self.session.store.unlink(task)
         event = submitted or {"task": task.name}
         kind = "failed" if submitted else "problem"
-        self.journal.write({**event, "event": kind, "reason": reason, **(facts or {})})
+        self._note({**event, "event": kind, "reason": reason, **(facts or {})})
         node.run_status = "failure"
         self.final_result = FAILURE if self.final_result != ERROR else ERROR
         cause = (facts or {}).get("cause", "")
@@ -335,7 +351,7 @@ class Driver(Runner):
     def _stop_stage(self, stage: str) -> None:
         """Take all jobs of a stage back that have not started: too many of it failed in the same way."""
         cause, first, count = self.trouble.stopped[stage]
-        self.journal.write({"event": "stopped", "stage": stage, "cause": cause, "count": count, "first": first})
+        self._note({"event": "stopped", "stage": stage, "cause": cause, "count": count, "first": first})
         self.reporter.stage_stopped(stage, cause, count)
         own = {attempt for attempt, (_, event) in self._attempts.items() if event["task"].startswith(f"{stage}:")}
         unsent = [request.attempt for request, _ in self._batch if request.attempt in own]
@@ -347,7 +363,7 @@ class Driver(Runner):
         self.cause[task.name] = cause
         self._stagein.over(task.name)
         self.session.store.unlink(task)
-        self.journal.write({"event": "blocked", "task": task.name, "cause": cause})
+        self._note({"event": "blocked", "task": task.name, "cause": cause})
         node.run_status = "failure"
         self.reporter.task_blocked(task.name, cause)
 

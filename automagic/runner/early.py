@@ -32,8 +32,9 @@ class Early:
                 self._by_action[spec["action"]] = attempt
             else:
                 self._finish(event)
+        self.jobs.sync()
         for path in self.jobs.session.folder.work.glob("*"):
-            if path.name not in alive and (path / "spec.json").exists() | path.name.startswith("damaged-"):
+            if path.name not in alive and (path.name.startswith("damaged-") or (path / "spec.json").exists()):
                 self.jobs.clear(path.name)
 
     def _finish(self, event: dict[str, Any]) -> None:

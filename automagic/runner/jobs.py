@@ -14,7 +14,7 @@ from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.executors import Request
 from automagic.executors.launch import launch_lines, place
 from automagic.graph.task import Resources, Task
-from automagic.job.publish import publish
+from automagic.job.publish import publish, sync_folder
 from automagic.job.spec import signature
 from automagic.runner.session import Session
 
@@ -42,6 +42,7 @@ class Jobs:
         self.pyz = pyz
         self.kind = kind
         self.usage = usage
+        self._unsynced: set[Path] = set()
 
     def folder(self, attempt: str) -> Path:
         """Return the folder of an attempt."""
@@ -145,13 +146,19 @@ class Jobs:
             if receipt is None or receipt.get("state") != name or receipt.get("attempt") != attempt:
                 continue
             action = str(receipt["action"])
-            if name == "done":
-                publish(folder / name, self.session.folder.action(action))
-            else:
-                publish(folder / name, self.session.folder.failure(action), replace=True)
+            failed = name == "failed"
+            target = self.session.folder.failure(action) if failed else self.session.folder.action(action)
+            publish(folder / name, target, replace=failed, sync=False)
+            self._unsynced.add(target.parent)
             self.clear(attempt)
             return receipt
         return None
+
+    def sync(self) -> None:
+        """Bring to the disk what was taken in: once for many jobs."""
+        for folder in self._unsynced:
+            sync_folder(folder)
+        self._unsynced.clear()
 
     def trust(self, action: str, attempt: str) -> None:
         """Take the hashes that a job has computed for known, unless its files have travelled since."""

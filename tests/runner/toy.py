@@ -71,6 +71,12 @@ def storage(folder):
     return Settings(Path(given.pop("cache", folder / ".cache")), **given, **pauses)
 
 
+def several(executor):
+    """Call this machine's executor one with several nodes."""
+    executor.kind = "shared"
+    return executor
+
+
 def make(folder, tasks):
     """Write a toy analysis."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +97,10 @@ if __name__ == "__main__":
     drive.write_report = lambda folder: None
     if (Path(sys.argv[1].partition("=")[2]) / "break-report").exists():
         drive.write_report = lambda folder: 1 / 0
+    if (Path(sys.argv[1].partition("=")[2]) / "several-nodes").exists():
+        # the driver believes that there are several: it tries again, and takes over
+        local = drive.make_executor
+        drive.make_executor = lambda *about: several(local(*about))
     current.open_session = read
     database = Path(sys.argv[1].partition("=")[2]) / "doit.db"
     main = DoitMain(config_filenames=("doit.cfg",), extra_config={"GLOBAL": {"dep_file": str(database)}})
