@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,14 @@ class Executor(Protocol):
             A descriptor that ends the sleep when it can be read.
         """
 
-    def take_over(self) -> set[str]:
-        """Return the attempts of earlier drivers that are still under way; `wait` tells of them from now on."""
+    def adopt(self, known: Callable[[str], bool]) -> Mapping[str, Any]:
+        """Take over the jobs of earlier drivers; return those attempts, of which `wait` tells from now on.
+
+        Parameters
+        ----------
+        known
+            Tells whether an attempt is still wanted; the others are removed.
+        """
 
     def withdraw(self, attempts: Collection[str]) -> None:
         """Take back those of some jobs that have not started; `wait` tells their end, with cause ``"withdrawn"``."""

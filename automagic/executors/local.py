@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from automagic.executors.base import Event, Request
 from automagic.executors.launch import LAUNCHER
@@ -97,9 +98,9 @@ class LocalExecutor:
         finally:
             self._selector.unregister(wake)
 
-    def take_over(self) -> set[str]:
+    def adopt(self, known: Callable[[str], bool]) -> dict[str, Any]:
         """Return nothing: jobs end with their driver."""
-        return set()
+        return {}
 
     def withdraw(self, attempts: Collection[str]) -> None:
         """Take back jobs that have not started."""

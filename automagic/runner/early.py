@@ -24,7 +24,7 @@ class Early:
     def take_over(self) -> None:
         """Look at all attempts whose folders lie in ``work/``."""
         left = self.jobs.left()
-        alive = self.executor.take_over()
+        alive = self.executor.adopt(left.__contains__)
         for attempt, spec in left.items():
             event = {"task": spec["task"], "action": spec["action"], "attempt": attempt}
             if attempt in alive:

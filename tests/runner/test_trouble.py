@@ -90,8 +90,8 @@ class Queue:
         self.alive = set(alive)
         self.withdrawn = set()
 
-    def take_over(self):
-        return self.alive
+    def adopt(self, known):
+        return {attempt: {} for attempt in self.alive if known(attempt)}
 
     def withdraw(self, attempts):
         self.withdrawn |= set(attempts)
