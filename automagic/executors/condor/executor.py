@@ -6,7 +6,7 @@ import contextlib
 import select
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ RELEASE_S = 30.0
 
 STEP_S = 1.0
 """The log is looked at this often."""
+
+REASON = "autoMAGIC took it back"
+"""What HTCondor is told when jobs are removed."""
 
 GONE_S = 15.0
 """How long `CondorExecutor.cancel` waits for jobs to go."""
@@ -104,7 +107,8 @@ class CondorExecutor:
 
     def wait(self, timeout: float | None = None, wake: int | None = None) -> list[Event]:
         """Submit what is due, then sleep until something happens, `wake` can be read, or the time is up."""
-        self._tidy()
+        if not self._follower.out:
+            self._tidy()
         limit = None if timeout is None else self._clock() + timeout
         while True:
             self._turn()
@@ -115,6 +119,19 @@ class CondorExecutor:
                 return []
             if select.select([] if wake is None else [wake], [], [], left)[0]:
                 return []
+
+    def withdraw(self, attempts: Collection[str]) -> None:
+        """Take back those of some jobs that have not started; `wait` tells their end, with cause ``"withdrawn"``."""
+        mine = [request for request in self._gathered if request.attempt in attempts]
+        self._gathered = [request for request in self._gathered if request.attempt not in attempts]
+        self._follower.out += [Event(request.attempt, "ended", "withdrawn") for request in mine]
+        self._follower.drop(attempts, "withdrawn", running=False)
+
+    def leave(self) -> list[Event]:
+        """Prepare for this process to end: jobs go on, those that were not submitted yet are forgotten."""
+        events = [Event(request.attempt, "ended", "cancelled") for request in self._gathered]
+        self._gathered.clear()
+        return events
 
     def cancel(self) -> list[Event]:
         """Remove all jobs, wait shortly until they are gone, and tell how they ended."""
@@ -218,14 +235,14 @@ class CondorExecutor:
     def _act(self) -> None:
         """Remove and release what the follower has decided on: one call for all."""
         follower = self._follower
-        remove = [job for job in follower.remove.values() if job.number is not None]
+        for cluster in follower.empty_clusters():
+            self.queue.remove(f"ClusterId == {cluster}", REASON)
+            follower.removed(cluster)
+        remove = list(follower.remove.values())
         if remove:
-            self.queue.remove([job.id for job in remove], "autoMAGIC gave up on it")
+            self.queue.remove([job.id for job in remove], REASON)
             for job in remove:
-                del follower.remove[job.attempt]
-        for cluster in [each for each in follower.broken if not follower.left[follower.batches[each].name]]:
-            self.queue.remove(f"ClusterId == {cluster}", "autoMAGIC gave up on it")
-            follower.broken.discard(cluster)
+                follower.remove.pop(job.attempt, None)
         if not follower.release:
             self._release_at = None
         elif self._release_at is None:
@@ -303,7 +320,7 @@ class CondorExecutor:
         self._compare(census)
         self._follower.out = [event for event in self._follower.out if event.kind == "ended" and known(event.attempt)]
         ended = {event.attempt for event in self._follower.out}
-        self._drop([job for job in self._follower.jobs.values() if not known(job.attempt)])
+        self._follower.drop([attempt for attempt in self._follower.jobs if not known(attempt)], "removed")
         found: dict[str, dict[str, Any]] = {}
         for batch in batches:
             for member in batch.members:
@@ -324,13 +341,6 @@ class CondorExecutor:
                     hint="It lists jobs in HTCondor's queue. Remove those with condor_rm, then delete the file.",
                 ) from None
         return batches
-
-    def _drop(self, jobs: list[Job]) -> None:
-        """Remove jobs that nobody wants; those that are not in the queue yet go when they come."""
-        for job in jobs:
-            job.ending = ("removed", "")
-            if job.number is not None:
-                self._follower.remove[job.attempt] = job
 
     # --- notes and logs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,7 @@ class Follower:
         self.batches: dict[int, Batch] = {}
         self.gone: set[int] = set()
         self.broken: set[int] = set()
+        self._emptied: set[int] = set()
         self.left: defaultdict[str, int] = defaultdict(int)
         self.states: defaultdict[str, int] = defaultdict(int)
         self.out: list[Event] = []
@@ -132,6 +133,36 @@ class Follower:
             self.left[job.batch.name] -= 1
             for each in (self.release, self.remove, self.more, self._evicted):
                 each.pop(job.attempt, None)
+
+    def drop(self, attempts: Collection[str], cause: str, running: bool = True) -> None:
+        """Have jobs removed, those that run as well or not; those that are not in the queue yet go when they come.
+
+        Where none of a cluster is to stay, all of it is removed, which spares making its jobs first.
+        """
+        touched: dict[int, Batch] = {}
+        for attempt in attempts:
+            job = self.jobs.get(attempt)
+            if job is None or (job.state == RUNNING and not running):
+                continue
+            self._get_rid(job, cause, "")
+            if job.batch.cluster is not None:
+                touched[job.batch.cluster] = job.batch
+        for cluster, batch in touched.items():
+            jobs = [self.jobs[each.attempt] for each in batch.members if each.attempt in self.jobs]
+            if all(job.ending for job in jobs):
+                self._emptied.add(cluster)
+                for job in jobs:
+                    self.remove.pop(job.attempt, None)
+
+    def empty_clusters(self) -> list[int]:
+        """Return the clusters that are to be removed."""
+        done = {cluster for cluster in self.broken if not self.left[self.batches[cluster].name]}
+        return sorted(done | self._emptied)
+
+    def removed(self, cluster: int) -> None:
+        """Take note that a cluster was removed."""
+        self._emptied.discard(cluster)
+        self.broken.discard(cluster)
 
     def unqueued(self, batch: Batch) -> list[Job]:
         """Return the jobs of a batch that have not come into the queue yet."""
@@ -187,7 +218,7 @@ class Follower:
         if kind == CLUSTER_REMOVED:
             self.gone.add(cluster)
             for job in self.unqueued(batch):
-                self.end(job, *self._removal("the cluster was removed before the job came into the queue"))
+                self.end(job, *self._removal(job, "the cluster was removed before the job came into the queue"))
         elif event.get("PauseCode", 0) < 0:
             # HTCondor cannot make them, and will not try again; those that it has made go on
             self.broken.add(cluster)
@@ -267,10 +298,11 @@ class Follower:
             self.end(job, cause, f"the job {what} (code {code}){f': {words}' if words else ''}", usage)
 
     def _aborted(self, job: Job, event: Mapping[str, Any]) -> None:
-        cause, detail = job.ending or self._removal(str(event.get("Reason") or "").strip())
-        self.end(job, cause, detail)
+        self.end(job, *self._removal(job, str(event.get("Reason") or "").strip()))
 
-    def _removal(self, reason: str) -> tuple[str, str]:
+    def _removal(self, job: Job, reason: str) -> tuple[str, str]:
+        if job.ending is not None:
+            return job.ending
         return ("cancelled", "") if self.cancelling else ("removed", reason or "the job was removed")
 
     def _held(self, job: Job, event: Mapping[str, Any]) -> None:
@@ -333,7 +365,8 @@ class Follower:
         job.ending = (cause, detail)
         self.release.pop(job.attempt, None)
         self.more.pop(job.attempt, None)
-        self.remove[job.attempt] = job
+        if job.number is not None:
+            self.remove[job.attempt] = job
 
     def end(self, job: Job, cause: str, detail: str, usage: dict[str, float] | None = None) -> None:
         """Tell the end of a job and stop following it."""

@@ -98,19 +98,31 @@ def test_a_note_that_is_damaged_is_named(pool: Pool) -> None:
         pool.executor.adopt(lambda attempt: True)
 
 
-def test_jobs_that_nobody_wants_are_removed_with_one_call(tmp_path: Path) -> None:
+def test_jobs_that_nobody_wants_are_removed(tmp_path: Path) -> None:
     pool = Pool(tmp_path, max_queued=2, max_running=2)
     pool.submit(*range(8))
     pool.wait()
+    pool.schedd.start(name(1))
     wanted = {name(0), name(7)}
     assert set(pool.another().adopt(wanted.__contains__)) == wanted
     events = [event for _ in range(6) for event in pool.wait()]
-    assert [job for what, jobs in pool.schedd.asked if what == "remove" for job in jobs] == [
-        f"1.{n}" for n in range(1, 7)
-    ]
+    removed = [job for what, jobs in pool.schedd.asked if what == "remove" for job in jobs]
+    assert removed == [f"1.{number}" for number in range(1, 7)]
     assert pool.schedd.state(name(0)) == 1
     assert pool.schedd.state(name(7)) == 1
     assert not {event.attempt for event in events} & wanted
+
+
+def test_batches_that_nobody_wants_are_removed_with_one_call_each(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, max_queued=2, max_running=2)
+    pool.submit(*range(80))
+    pool.wait()
+    assert pool.another().adopt(lambda attempt: False) == {}
+    for _ in range(3):
+        pool.wait()
+    assert pool.schedd.asked == [("remove", "ClusterId == 1")]
+    assert pool.executor.active == 0
+    assert pool.files() == []
 
 
 def test_ends_that_were_dealt_with_are_not_told_again(pool: Pool) -> None:
@@ -120,6 +132,16 @@ def test_ends_that_were_dealt_with_are_not_told_again(pool: Pool) -> None:
     pool.wait()
     assert set(pool.another().adopt(lambda attempt: attempt != name(0))) == {name(1)}
     assert pool.wait() == []
+    assert pool.executor.active == 1
+
+
+def test_a_driver_that_dies_before_it_heard_of_an_end_leaves_it_to_the_next(pool: Pool) -> None:
+    pool.submit(0)
+    pool.wait()
+    pool.schedd.finish(name(0))
+    for _ in range(3):
+        assert pool.another().adopt(lambda attempt: True)[name(0)]["state"] == "ended"
+    assert told(pool.wait()) == [(0, "ended", "")]
 
 
 def test_a_job_that_vanished_while_no_driver_was_there_is_lost(pool: Pool) -> None:
