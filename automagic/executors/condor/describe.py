@@ -11,6 +11,7 @@ from pathlib import Path
 
 from automagic.analysis.condor import Condor
 from automagic.errors import UserError
+from automagic.executors.condor import carry
 from automagic.executors.condor.batches import Batch
 
 GRACE_S = 1800
@@ -37,6 +38,11 @@ class Site:
     name: str
     pyz: Path
     launcher: Path
+
+    @property
+    def batches(self) -> Path:
+        """Return the folder of notes and event logs."""
+        return self.work / "batches"
 
     @property
     def mark(self) -> str:
@@ -100,8 +106,11 @@ def describe(site: Site, batch: Batch, log: Path) -> tuple[str, list[dict[str, s
 
 
 def _program(site: Site, batch: Batch) -> dict[str, str]:
-    folder = f"{_text(site.work)}/$(attempt)"
-    if batch.kind.image is None:
+    """Return what starts the job: the launcher in front of an image, or the job itself."""
+    folder, image = f"{_text(site.work)}/$(attempt)", batch.kind.image
+    if image is not None and not site.settings.shared_files:
+        return _carried(site, Path(image))
+    if image is None:
         words = [_text(sys.executable), "-I", _text(site.pyz), f"{folder}/spec.json"]
     else:
         words = ["/bin/sh", _text(site.launcher), folder]
@@ -110,6 +119,22 @@ def _program(site: Site, batch: Batch) -> dict[str, str]:
         "transfer_executable": "false",
         "arguments": arguments(words[1:]),
         "should_transfer_files": "NO",
+    }
+
+
+def _carried(site: Site, image: Path) -> dict[str, str]:
+    files = [site.pyz, carry.empty(site.batches), *([image] if carry.carried(image) else [])]
+    for path in files:
+        if "," in str(path):
+            raise UserError(f"{path}: HTCondor cannot carry files with a comma in their path", hint="Rename it.")
+    return {
+        "executable": _text(site.launcher),
+        "transfer_executable": "true",
+        "arguments": arguments(["."]),
+        "should_transfer_files": "YES",
+        "when_to_transfer_output": "ON_EXIT",
+        "transfer_input_files": ",".join(["spec.json", "launch", "in", *map(_text, files)]),
+        "transfer_output_files": carry.RESULT,
     }
 
 

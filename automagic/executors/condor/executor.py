@@ -13,6 +13,7 @@ from typing import Any
 from automagic.analysis.condor import Condor
 from automagic.errors import UserError
 from automagic.executors.base import Event, Request
+from automagic.executors.condor import carry
 from automagic.executors.condor.batches import Batch, Member, gather, read
 from automagic.executors.condor.census import ATTRIBUTES, Census
 from automagic.executors.condor.describe import ERRORS, Site, describe
@@ -70,7 +71,7 @@ class CondorExecutor:
         self.kind = "shared" if settings.shared_files else "transfer"
         self.settings = settings
         self.site = Site(settings, folder.resolve(), analysis, pyz.resolve(), launcher.resolve())
-        self.folder = self.site.work / "batches"
+        self.folder = self.site.batches
         self.queue = queue or Queue(settings.collector, settings.schedd)
         self.quiet_s, self.release_s, self.step_s = QUIET_S, RELEASE_S, STEP_S
         self._logs, self._clock = Logs(self.folder, logs), clock
@@ -103,6 +104,9 @@ class CondorExecutor:
         """Gather jobs; `wait` submits them."""
         if requests and not self._gathered:
             self._since = self._clock()
+        if self.kind == "transfer":
+            for request in requests:
+                carry.prepare(request, self.folder)
         self._gathered.extend(requests)
 
     def wait(self, timeout: float | None = None, wake: int | None = None) -> list[Event]:
@@ -276,6 +280,8 @@ class CondorExecutor:
 
     def _has_result(self, attempt: str) -> bool:
         folder = self.site.work / attempt
+        if self.kind == "transfer":
+            carry.bring_in(folder)
         return (folder / "done").is_dir() or (folder / "failed").is_dir()
 
     # --- a new driver
@@ -352,6 +358,10 @@ class CondorExecutor:
 
     def _take(self) -> list[Event]:
         events, self._follower.out = self._follower.out, []
+        if self.kind == "transfer":
+            for event in events:
+                if event.kind == "ended":
+                    carry.bring_in(self.site.work / event.attempt)
         return events
 
     def _tidy(self) -> None:
