@@ -68,7 +68,7 @@ def describe(site: Site, batch: Batch, log: Path) -> tuple[str, list[dict[str, s
         "log": _text(log),
         "notification": "never",
         "request_cpus": str(kind.cores),
-        "request_memory": str(kind.memory_mb),
+        "request_memory": str(min(kind.memory_mb, settings.memory_max_mb)),
         "request_disk": f"{kind.disk_mb}M",
         "allowed_execute_duration": str(60 * kind.minutes + GRACE_S),
         "priority": "$(priority)",

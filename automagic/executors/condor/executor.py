@@ -19,13 +19,10 @@ from automagic.executors.condor.census import ATTRIBUTES, Census
 from automagic.executors.condor.describe import ERRORS, Site, describe
 from automagic.executors.condor.follow import ENDED, WAITING, Follower, Job
 from automagic.executors.condor.logs import Log, Logs, open_log
-from automagic.executors.condor.queue import HINT, Queue, QueueError
+from automagic.executors.condor.queue import HINT, Patience, Queue, QueueError
 
 QUIET_S = 300.0
 """Where the log says nothing for so long, the queue is asked once."""
-
-PATIENCE_S = 600.0
-"""How long a schedd that does not answer is waited for."""
 
 RELEASE_S = 30.0
 """Jobs that HTCondor holds are released together, so long after the first."""
@@ -82,7 +79,8 @@ class CondorExecutor:
         self._unsure: dict[str, tuple[str, list[dict[str, str]]]] = {}
         self._follower = Follower(settings.memory_max_mb, self._complaint)
         self._heard = self._clock()
-        self._down: tuple[float, float, float] | None = None
+        self._answered = False
+        self._patience = Patience()
         self._release_at: float | None = None
 
     @property
@@ -163,7 +161,7 @@ class CondorExecutor:
 
     def _turn(self) -> None:
         self._read()
-        if self._down is not None and self._clock() < self._down[1]:
+        if self._patience.waits(self._clock()):
             return
         try:
             self._look_for_lost()
@@ -171,27 +169,21 @@ class CondorExecutor:
             self._send()
             self._check()
         except QueueError as error:
-            self._be_patient(error)
+            if not self._answered:
+                self._ask_first()
+            if self._patience.again(self._clock(), error):
+                about = next(iter([*self._follower.jobs, *(each.attempt for each in self._gathered)]), "")
+                words = f"HTCondor does not do what it is asked, and is asked again: {error}"
+                self._follower.out.append(Event(about, "note", "schedd", words))
         else:
-            self._down = None
+            self._patience.over()
 
-    def _be_patient(self, error: QueueError) -> None:
-        """Try again later, with growing pauses; tell so once."""
-        now = self._clock()
-        if self._down is None:
-            attempt = next(iter(self._follower.jobs), None) or (self._gathered[0].attempt if self._gathered else "")
-            self._follower.out.append(
-                Event(attempt, "note", "schedd", f"HTCondor does not do what it is asked, and is asked again: {error}")
-            )
-            self._down = (now, now + 1.0, 1.0)
-            return
-        since, _, pause = self._down
-        if now - since > PATIENCE_S:
-            raise UserError(
-                f"HTCondor's schedd has not answered for {PATIENCE_S / 60:.0f} minutes: {error}",
-                hint="Jobs that it has go on; run again to take them over. " + HINT,
-            )
-        self._down = (since, now + min(2 * pause, 60.0), min(2 * pause, 60.0))
+    def _ask_first(self) -> Census:
+        """Ask for our jobs; a schedd that has never answered is not waited for."""
+        try:
+            return self._ask()
+        except QueueError as error:
+            raise UserError(f"HTCondor's schedd cannot be reached: {error}", hint=HINT) from None
 
     def _read(self) -> None:
         """Take in what the logs say."""
@@ -222,7 +214,7 @@ class CondorExecutor:
         cluster = self.queue.submit(*self._unsure[name])
         self._follower.found(self._batches[name], cluster)
         del self._unsure[name]
-        self._heard = self._clock()
+        self._heard, self._answered = self._clock(), True
 
     def _look_for_lost(self) -> None:
         """Submit again what failed to be; but the schedd may have it, and only its answer got lost."""
@@ -272,7 +264,9 @@ class CondorExecutor:
             self._heard = self._clock()
 
     def _ask(self) -> Census:
-        return Census(self.queue.query(f'AutomagicAnalysis == "{self.site.mark}"', ATTRIBUTES))
+        ads = self.queue.query(f'AutomagicAnalysis == "{self.site.mark}"', ATTRIBUTES)
+        self._answered = True
+        return Census(ads)
 
     def _compare(self, census: Census) -> None:
         self._read()  # what was written before the queue was asked
@@ -308,10 +302,7 @@ class CondorExecutor:
         batches = self._left_batches()
         if not batches:
             return {}
-        try:
-            census = self._ask()
-        except QueueError as error:
-            raise UserError(f"HTCondor's schedd cannot be reached: {error}", hint=HINT) from None
+        census = self._ask_first()
         for batch in batches:
             self._follow(batch)
             if batch.name in census.clusters:

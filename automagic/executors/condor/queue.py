@@ -13,8 +13,50 @@ from automagic.errors import UserError
 HINT = "automagic doctor tells what is wrong; [condor] of site.toml names schedd and collector."
 
 
+PATIENCE_S = 600.0
+"""How long a schedd that does not answer is waited for."""
+
+PAUSE_MAX_S = 60.0
+
+
 class QueueError(Exception):
     """The schedd could not be reached, or did not do what it was asked for."""
+
+
+class Patience:
+    """How a schedd that does not answer is waited for: with growing pauses, and not for ever."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._next = self._pause = 0.0
+
+    def waits(self, now: float) -> bool:
+        """Tell whether it is too early to ask again."""
+        return self._since is not None and now < self._next
+
+    def again(self, now: float, error: QueueError) -> bool:
+        """Take note of a failure; tell whether it is the first in a row.
+
+        Raises
+        ------
+        UserError
+            It has been waited long enough.
+        """
+        first = self._since is None
+        if self._since is None:
+            self._since, self._pause = now, 0.5
+        elif now - self._since > PATIENCE_S:
+            raise UserError(
+                f"HTCondor has not done what it was asked for {PATIENCE_S / 60:.0f} minutes: {error}",
+                hint="Jobs that it has go on; run again to take them over. " + HINT,
+            )
+        self._pause = min(2 * self._pause, PAUSE_MAX_S)
+        self._next = now + self._pause
+        return first
+
+    def over(self) -> None:
+        """Take note that it answers."""
+        self._since = None
 
 
 class Queue:
@@ -59,9 +101,19 @@ class Queue:
             schedd.act(condor.JobAction.Remove, jobs if isinstance(jobs, str) else list(jobs), (why, 0))
 
     def edit(self, jobs: Sequence[str], attribute: str, value: str) -> None:
-        """Set an attribute of jobs, named as ``cluster.proc``."""
-        with self._asked("edit") as (_, schedd):
-            schedd.edit(list(jobs), attribute, value)
+        """Set an attribute of jobs, named as ``cluster.proc``; those that are gone are passed over."""
+        clusters: dict[str, list[str]] = {}
+        for job in jobs:
+            cluster, _, proc = job.partition(".")
+            clusters.setdefault(cluster, []).append(proc)
+        # by a constraint, as by names one job that is gone undoes the edit of all
+        these = (f"(ClusterId == {each} && member(ProcId, {{{', '.join(procs)}}}))" for each, procs in clusters.items())
+        try:
+            with self._asked("edit") as (_, schedd):
+                schedd.edit(" || ".join(these), attribute, value)
+        except QueueError as error:
+            if "matching constraint" not in str(error):  # all are gone
+                raise
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[tuple[Any, Any]]:

@@ -295,44 +295,6 @@ def test_jobs_that_htcondor_cannot_make_are_told(tmp_path: Path) -> None:
     assert pool.schedd.asked == [("remove", "ClusterId == 1")], "what is left of the cluster would stay for ever"
 
 
-# --- taking jobs back
-
-
-def test_jobs_that_have_not_started_are_taken_back(tmp_path: Path) -> None:
-    pool = Pool(tmp_path, max_queued=3, max_running=3)
-    pool.submit(*range(12))
-    pool.wait()
-    pool.schedd.start(name(0))
-    pool.wait()
-    pool.submit(12)
-    pool.executor.withdraw({name(number) for number in range(13) if number != 5})
-    events = [each for _ in range(6) for each in told(pool.wait())]
-    assert sorted(events) == [(number, "ended", "withdrawn") for number in range(13) if number not in (0, 5)]
-    assert (pool.schedd.state(name(0)), pool.schedd.state(name(5))) == (2, 1)
-    assert set(pool.schedd.calls) == {"submit", "remove"}
-
-
-def test_a_cluster_that_is_taken_back_whole_goes_with_one_call(tmp_path: Path) -> None:
-    pool = Pool(tmp_path, max_queued=3, max_running=3)
-    pool.submit(*range(100))
-    pool.wait()
-    pool.wait()
-    pool.executor.withdraw({name(number) for number in range(100)})
-    events = [each for _ in range(3) for each in told(pool.wait())]
-    assert sorted(events) == [(number, "ended", "withdrawn") for number in range(100)]
-    assert pool.schedd.calls == {"submit": 1, "remove": 1}
-    assert len(pool.schedd.attempts) == 6, "no more were made"
-
-
-def test_leaving_lets_jobs_go_on(pool: Pool) -> None:
-    pool.submit(0)
-    pool.wait()
-    pool.submit(1)
-    assert told(pool.executor.leave()) == [(1, "ended", "cancelled")]
-    assert pool.executor.active == 1
-    assert pool.schedd.state(name(0)) == 1
-
-
 # --- told to stop
 
 
