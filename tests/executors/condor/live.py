@@ -72,13 +72,7 @@ class Live:
         (self.work / attempt).mkdir()
         spec = {"attempt": attempt, "runs": str(self.runs), **does}
         (self.work / attempt / "spec.json").write_text(json.dumps(spec))
-        given = {
-            "task": f'star:{number} "$(x)"',
-            "stage": "star",
-            "action": "a" * 64,
-            "memory_mb": 100,
-            **(needs or {}),
-        }
+        given = {"task": f'star:{number} "$(x)"', "stage": "star", "action": "a" * 64, "memory_mb": 100}
         return Request(attempt, self.work / attempt, **given, **(needs or {}))
 
     def until(self, what: Callable[[], bool], seconds: float = 180) -> None:

@@ -59,7 +59,7 @@ def test_ends_are_heard_while_the_schedd_is_away(known: Pool) -> None:
 def test_a_schedd_that_stays_away_is_an_error(known: Pool) -> None:
     known.schedd.down = True
     known.submit(1)
-    for _ in range(9):
+    for _ in range(10):
         known.wait(60)
     known.clock.now += 60
     with pytest.raises(UserError, match="for 10 minutes: connection refused"):
