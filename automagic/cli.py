@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -106,53 +105,6 @@ def _show(columns: list[str], rows: list[tuple], form: str | None) -> None:
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
     # a pipe gets lines as long as the rows are
     Console(width=None if sys.stdout.isatty() else 10_000).print(table)
-
-
-@main.command()
-@click.argument("analysis")
-@user_errors
-def status(analysis: str) -> None:
-    """Tell how far ANALYSIS is, also while it runs: tasks by stage and state, and what failed and why."""
-    from automagic.bookkeeping import catalog
-    from automagic.bookkeeping.lock import holder, is_held
-
-    folder = _folder(analysis)
-    running = is_held(folder)
-    graph = catalog.load_graph(folder)
-    tasks = {task["name"]: task for task in graph["tasks"]}
-    if not tasks and not running:
-        raise UserError(f"{folder.name} has not been run yet", hint=f"Run it: ./doit analysis={analysis}")
-    click.echo(f"{folder.name}: " + (f"being run {holder(folder)}" if running else "not running"))
-    states, reasons = task_states(folder, tasks, running)
-    stages: dict[str, Counter[str]] = {}
-    for name, state in states.items():
-        stages.setdefault(name.partition(":")[0], Counter())[state] += 1
-    columns = [state for state in STATES if any(count[state] for count in stages.values())]
-    _show(["stage", *columns], [(stage, *(count[s] or None for s in columns)) for stage, count in stages.items()], None)
-    for name, reason in reasons.items():
-        if states[name] == "failed":
-            click.echo(f"{name} failed: {reason}")
-
-
-STATES = ("done", "running", "waiting", "pending", "failed", "blocked", "cancelled")
-
-
-def task_states(folder: Any, tasks: dict[str, dict], running: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """Return state and reason of each task: as the last run left it, or as a run that goes on has it now."""
-    from automagic.bookkeeping.journal import latest_journal
-
-    states = {name: task["state"] for name, task in tasks.items()}
-    reasons = {name: task["reason"] for name, task in tasks.items() if task.get("reason")}
-    if running:
-        words = {"submitted": "waiting", "started": "running", "problem": "failed"}
-        for event in latest_journal(folder.journal):
-            name = event.get("task")
-            if name is None:
-                continue
-            states[name] = words.get(event["event"], event["event"])
-            if "reason" in event:
-                reasons[name] = event["reason"]
-    return states, reasons
 
 
 @main.command()

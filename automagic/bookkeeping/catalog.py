@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.journal import read_journal
 from automagic.bookkeeping.store import Receipt, read_receipt
@@ -42,7 +44,7 @@ def save_graph(folder: Folder, graph: Mapping[str, Any]) -> bool:
 def load_graph(folder: Folder) -> dict[str, Any]:
     """Return what the analysis asked for at its last run; empty tables where it never ran."""
     try:
-        return json.loads(folder.graph.read_text(encoding="utf-8"))
+        return from_json(folder.graph.read_bytes())  # it can have 100,000 tasks, and is read often
     except (OSError, ValueError):
         return {"tasks": [], "runs": [], "mc_sets": [], "notes": [], "selection": []}
 

@@ -53,10 +53,25 @@ def test_query_tells_what_is_wrong(folder):
 
 
 def test_status_counts_and_names_failures(folder):
-    said = call("status", folder)
-    assert "not running" in said
-    assert "star:b failed: toy ended with code 7 (no stars)" in said
-    assert "missing.txt cannot be read" in said
+    said = call("status", folder).splitlines()
+    assert "not running; its last run ended" in said[0]
+    assert ["star", "1", "2"] in [line.split()[:3] for line in said]  # of three, one is done and two failed
+    at = said.index("1 failed: the program ended with a code that means failure")
+    assert said[at + 1].strip().startswith("toy ended with code 7 (no stars)")
+    assert said[at + 2 : at + 4] == ["  star:b", f"  → automagic log {folder} star:b"]
+    at = next(number for number, line in enumerate(said) if "missing.txt cannot be read" in line)
+    assert said[at].startswith("1 failed: ")
+    assert said[at + 1] == "  star:c"
+
+
+def test_status_as_data(folder):
+    found = json.loads(call("status", folder, "--json"))
+    assert [(row["stage"], row["done"], row["failed"], row["blocked"]) for row in found["stages"]] == [
+        ("star", 1, 2, 0),
+        ("superstar", 0, 0, 1),
+    ]
+    assert {group["cause"]: group["tasks"] for group in found["failures"]} == {"exit": ["star:b"], None: ["star:c"]}
+    assert found["driver"]["executor"] == "local"
 
 
 def test_log_of_done_failed_and_never_started_tasks(folder):
