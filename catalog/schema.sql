@@ -99,21 +99,27 @@ CREATE TABLE tasks (
 
 -- Attempts. One row each time that a job was started, in this analysis, ever.
 CREATE TABLE jobs (
-    attempt     VARCHAR NOT NULL,
-    task        VARCHAR,
-    action      VARCHAR,
-    state       VARCHAR,          -- done, failed, cancelled, running, lost (the driver died first)
-    reason      VARCHAR,
-    exit_code   INTEGER,
-    remark      VARCHAR,          -- of a done job: what its exit code means, where that is not 0 and tolerated
-    submitted   VARCHAR,
-    started     VARCHAR,
-    ended       VARCHAR,
-    wall_s      DOUBLE,
-    cpu_s       DOUBLE,
-    max_rss_mb  DOUBLE,
-    host        VARCHAR,
-    environment VARCHAR,          -- "image sha256:…", or "host environment sha256:…"
+    attempt      VARCHAR NOT NULL,
+    task         VARCHAR,
+    action       VARCHAR,
+    program      VARCHAR,         -- NULL where the analysis does not have the task any more
+    state        VARCHAR,         -- done, failed, cancelled, running, lost (the driver died first)
+    cause        VARCHAR,         -- of a failed job: exit, signal, time, disk, memory … (automagic/executors/policy.py)
+    reason       VARCHAR,         -- the same as a sentence
+    exit_code    INTEGER,
+    remark       VARCHAR,         -- of a done job: what its exit code means, where that is not 0 and tolerated
+    submitted    VARCHAR,
+    started      VARCHAR,
+    ended        VARCHAR,
+    wall_s       DOUBLE,
+    cpu_s        DOUBLE,
+    cores        INTEGER,
+    input_mb     DOUBLE,          -- size of its inputs
+    requested_mb DOUBLE,          -- memory that it was given at first
+    max_rss_mb   DOUBLE,          -- memory that it used
+    disk_mb      DOUBLE,          -- what lay in its scratch folder at the end, inputs not counted
+    host         VARCHAR,
+    environment  VARCHAR,         -- "image sha256:…", or "host environment sha256:…"
     PRIMARY KEY (attempt)
 );
 

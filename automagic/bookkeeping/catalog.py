@@ -23,7 +23,7 @@ from automagic.bookkeeping.journal import read_journal
 from automagic.bookkeeping.store import Receipt, read_receipt
 
 SCHEMA = Path(__file__).resolve().parents[2] / "catalog" / "schema.sql"
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 Row = dict[str, Any]
 _ENDED = ("done", "failed", "cancelled")
@@ -167,7 +167,7 @@ def _files(graph: Mapping[str, Any]) -> list[Row]:
 
 def _jobs(folder: Folder, graph: Mapping[str, Any], live: bool) -> list[Row]:
     rows: dict[str, Row] = {}
-    measured = ("exit_code", "wall_s", "cpu_s", "max_rss_mb", "host", "environment")
+    tasks = {task["name"]: task for task in graph["tasks"]}
     for event in read_journal(folder.journal):
         attempt = event.get("attempt")
         if attempt is None:
@@ -175,22 +175,30 @@ def _jobs(folder: Folder, graph: Mapping[str, Any], live: bool) -> list[Row]:
         row = rows.setdefault(
             attempt, {"attempt": attempt, "task": event["task"], "action": event["action"], "state": "lost"}
         )
+        if "requested_mb" in event:
+            row["requested_mb"] = event["requested_mb"]
         if event["event"] == "submitted":
             row["submitted"] = event["time"]
         elif event["event"] == "started":
             row["started"] = event["time"]
         elif event["event"] in _ENDED:
-            row |= {"state": event["event"], "ended": event["time"], "reason": event.get("reason")}
-            row |= {key: event.get(key) for key in measured}
+            row |= {"state": event["event"], "ended": event["time"], **_measured(event)}
     for row in rows.values():
         if row["state"] == "lost":
             _find_lost(folder, row, live)
-    meanings = {task["name"]: task.get("exit_codes", {}) for task in graph["tasks"]}
     for row in rows.values():
+        task = tasks.get(row["task"], {})
+        row |= {"program": task.get("program"), "cores": task.get("resources", {}).get("cores")}
         # of an exit code that does not fail the task
         if row["state"] == "done" and row.get("exit_code"):
-            row["remark"] = meanings.get(row["task"], {}).get(str(row["exit_code"]))
+            row["remark"] = task.get("exit_codes", {}).get(str(row["exit_code"]))
     return list(rows.values())
+
+
+def _measured(told: Mapping[str, Any]) -> Row:
+    """Pick what journal or receipt tell of how an attempt ended and what it used."""
+    keys = ("reason", "cause", "exit_code", "wall_s", "cpu_s", "max_rss_mb", "input_mb", "host", "environment")
+    return {**{key: told.get(key) for key in keys}, "disk_mb": told.get("scratch_mb")}
 
 
 def _find_lost(folder: Folder, row: Row, live: bool) -> None:
@@ -198,8 +206,7 @@ def _find_lost(folder: Folder, row: Row, live: bool) -> None:
     for place in (folder.action(row["action"]), folder.failure(row["action"])):
         receipt = read_receipt(place)
         if receipt is not None and receipt.get("attempt") == row["attempt"]:
-            keys = ("state", "ended", "reason", "exit_code", "wall_s", "cpu_s", "max_rss_mb", "host")
-            row |= {key: receipt.get(key) for key in keys}
+            row |= {"state": receipt.get("state"), "ended": receipt.get("ended"), **_measured(receipt)}
             return
     if live:
         row["state"] = "running"
