@@ -5,7 +5,8 @@ set -a
 . /opt/automagic/environment
 set +a
 mkdir -p "$NUMBA_CACHE_DIR"
-cd "$(mktemp -d)"
+scratch=$(mktemp -d)
+cd "$scratch"
 PYTHONPATH=/opt/openmars python3 /opt/automagic/kernels.py
 simulate() { printf '%s\n' "$@" > card.rc; /opt/programs/openmars-sim -f --config=card.rc --out=out > log || { cat log; exit 1; }; }
 for output in calibrated raw; do
@@ -14,4 +15,4 @@ done
 simulate "Sim.Kind: gamma" "Sim.Showers: 200" "Sim.Run: 1"
 for kind in pedestal calibration; do simulate "Sim.Kind: $kind" "Sim.Output: raw" "Sim.Events: 5"; done
 cd /
-rm -rf /tmp/*
+rm -rf "$scratch"

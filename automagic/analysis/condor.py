@@ -13,12 +13,13 @@ OURS = frozenset(
     {
         "accounting_group", "accounting_group_user", "allowed_execute_duration", "allowed_job_duration",
         "arguments", "batch_name", "cron_minute", "deferral_time", "environment", "error", "executable",
-        "getenv", "initialdir", "leave_in_queue", "log", "max_idle", "max_materialize", "max_retries",
-        "notification", "on_exit_hold", "on_exit_remove", "output", "periodic_hold", "periodic_release",
-        "periodic_remove", "priority", "queue", "request_cpus", "request_disk", "request_memory",
-        "retry_request_memory", "retry_request_memory_max", "should_transfer_files", "submit_event_notes",
-        "transfer_executable", "transfer_input_files", "transfer_output_files", "universe",
-        "when_to_transfer_output",
+        "getenv", "hold", "initialdir", "jobbatchname", "leave_in_queue", "log", "max_idle",
+        "max_materialize", "max_retries", "notification", "on_exit_hold", "on_exit_remove", "output",
+        "periodic_hold", "periodic_release", "periodic_remove", "preserve_relative_paths", "priority",
+        "queue", "request_cpus", "request_disk", "request_memory", "retry_request_memory",
+        "retry_request_memory_increase", "retry_request_memory_max", "should_transfer_files",
+        "submit_event_notes", "submit_event_user_notes", "transfer_executable", "transfer_input_files",
+        "transfer_output_files", "transfer_output_remaps", "universe", "when_to_transfer_output",
     }
 )  # fmt: skip
 """Submit commands that autoMAGIC sets itself, or that would take a job's life out of its hands."""
@@ -33,7 +34,8 @@ def _submit(given: Any) -> dict[str, str]:
     for command, value in given.items():
         if not _COMMAND.fullmatch(command):
             raise ValueError(f"{command!r} is no submit command")
-        if command.lower() in OURS or command.lower().removeprefix("my.").removeprefix("+").startswith("automagic"):
+        name = command.lower().removeprefix("my.").removeprefix("+")
+        if name in OURS or name.startswith("automagic"):
             raise ValueError(f"{command!r} is set by autoMAGIC itself")
         whole = not isinstance(value, str) or (value.isprintable() and not value.endswith("\\"))
         if not isinstance(value, str | int | float | bool) or not whole:

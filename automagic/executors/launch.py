@@ -51,7 +51,7 @@ def place(folder: Path, in_image: bool, kind: str) -> Place:
     """
     if not in_image:
         return Place(str(folder / "scratch"), str(folder))
-    return Place("/job/scratch", "/automagic/attempt" if kind == "shared" else "/job")
+    return Place("/job/scratch", {"local": "/job", "shared": "/automagic/attempt", "transfer": "/job/result"}[kind])
 
 
 def launch_lines(
@@ -71,7 +71,7 @@ def launch_lines(
     """
     lines = [f"apptainer {apptainer}"]
     if kind == "transfer":
-        lines += [f"image {image}", f"pyz {pyz.name}", "inputs in"]
+        lines += [f"image {image.name if carried(image) else image}", f"pyz {pyz.name}", "inputs in"]
     else:
         lines += [f"image {image}", f"pyz {pyz}"]
         lines += [mount(folder, "/job" if kind == "local" else "/automagic/attempt", write=True)]
@@ -86,6 +86,11 @@ def launch_lines(
         if "\n" in line or "\r" in line:
             raise UserError(f"a path has a line break in it: {line!r}", hint="Rename that file or folder.")
     return "\n".join(lines) + "\n"
+
+
+def carried(image: Path) -> bool:
+    """Tell whether an image is carried to nodes that do not see our folders; under ``/cvmfs`` every node has it."""
+    return not image.is_relative_to("/cvmfs")
 
 
 def mount(source: Path, destination: str, write: bool = False) -> str:

@@ -33,6 +33,7 @@ while IFS= read -r line; do
         *) echo "launch: cannot read the line: $line" >&2; exit 125 ;;
     esac
 done < launch
+case $image in /*) ;; *) image=$folder/$image ;; esac
 case $pyz in /*) ;; *) set -- "$@" --mount "type=bind,source=$folder/$pyz,destination=/automagic/job.pyz,ro" ;; esac
 uname -n > "$scratch/host"    # the job notes it in the receipt and takes it away before the program starts
 if ! [ -x "$apptainer" ]; then echo "launch: there is no $apptainer on $(uname -n)" >&2; exit 127; fi

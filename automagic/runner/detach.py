@@ -13,6 +13,7 @@ from automagic.analysis.site import Site
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.lock import holder, is_held
 from automagic.errors import UserError
+from automagic.executors.condor.describe import arguments, mark
 from automagic.executors.condor.queue import Queue, QueueError
 from automagic.graph.identity import PROJECT
 from automagic.runner.find import label
@@ -82,8 +83,8 @@ def describe(session: Session, words: Sequence[str]) -> str:
         "universe": "local",
         "executable": str(PROJECT / "doit"),
         "transfer_executable": "false",
-        "arguments": quoted(words),
-        "environment": quoted([f"{name}={value}" for name, value in variables.items()]),
+        "arguments": arguments(words),
+        "environment": arguments([f"{name}={value}" for name, value in variables.items()]),
         "initialdir": str(folder.root),
         "output": str(output(folder)),
         "error": str(output(folder)),
@@ -100,15 +101,6 @@ def describe(session: Session, words: Sequence[str]) -> str:
         if "\n" in value or "$(" in value:
             raise UserError(f"{name} of the driver's job cannot be handed to HTCondor: {value!r}")
     return "".join(f"{name} = {value}\n" for name, value in lines.items())
-
-
-def quoted(words: Sequence[str]) -> str:
-    """Return words in HTCondor's new syntax of arguments and environments.
-
-    >>> print(quoted(["a b", "it's", 'say "x"']))
-    "'a b' 'it''s' 'say ""x""'"
-    """
-    return '"' + " ".join("'" + word.replace("'", "''").replace('"', '""') + "'" for word in words) + '"'
 
 
 def classad(text: str) -> str:
@@ -137,7 +129,7 @@ def stop(site: Site, folder: Folder) -> tuple[int, int]:
     """
     queue = queue_of(site)
     driver = f"AutomagicDriver =?= {classad(str(folder.root))}"
-    jobs = f"AutomagicAnalysis =?= {classad(str(folder.root))}"
+    jobs = f"AutomagicAnalysis =?= {classad(mark(folder.name, folder.work.resolve()))}"
     found = ask(lambda: queue.query(f"({driver}) || ({jobs})", ["ClusterId", "ProcId", "AutomagicDriver"]))
     single = [ad for ad in found if "ProcId" in ad]
     number = sum("AutomagicDriver" in ad for ad in single)

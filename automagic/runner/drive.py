@@ -17,6 +17,7 @@ from typing import Any
 from doit.control import TaskControl
 
 from automagic.bookkeeping import Folder, Journal, catalog, read_journal
+from automagic.bookkeeping.usage import Usage
 from automagic.errors import UserError
 from automagic.executors import Executor, LocalExecutor
 from automagic.executors.launch import LAUNCHER
@@ -48,7 +49,9 @@ def drive(
     journal = Journal(folder.journal, {"event": "start", **about_driver(session)})
     keeper = Keeper(session, reporter)
     selected = closure(session.tasks, control.selected_tasks, control.tasks)
-    jobs = Jobs(session, pyz, executor.kind)
+    usage = Usage()
+    usage.read(folder)
+    jobs = Jobs(session, pyz, executor.kind, usage)
     driver = Driver(dep_manager, reporter, jobs, executor, journal, always, stream, keeper.checkpoint, selected)
     estimate = Estimate(executor.cores)
     estimate.learn(history(folder.journal))

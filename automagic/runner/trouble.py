@@ -39,7 +39,8 @@ class Trouble:
 
     def again(self, task: str, cause: str) -> bool:
         """Tell whether a task that failed for a cause is tried again, and count the try."""
-        if not self.several or self._tries[task, cause] >= policy(cause).retries:
+        what = policy(cause)
+        if not self.several or what.in_queue or self._tries[task, cause] >= what.retries:
             return False
         self._tries[task, cause] += 1
         return True

@@ -161,7 +161,9 @@ class Analysis:
         """Return how often HTCondor started the job of each task, from its queue and its history."""
         started = {}
         for history in (True, False):
-            for ad in self.pool.jobs(self.mark, "AutomagicTask", "ClusterId", "ProcId", "NumJobStarts", history=history):
+            for ad in self.pool.jobs(
+                self.mark, "AutomagicTask", "ClusterId", "ProcId", "NumJobStarts", history=history
+            ):
                 if "ProcId" in ad:
                     # one that was killed in between may have a job in both
                     started[ad["AutomagicTask"], ad["ClusterId"], ad["ProcId"]] = ad.get("NumJobStarts", 0)

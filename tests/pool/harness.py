@@ -102,7 +102,9 @@ class Pool:
             ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=PROJECT, capture_output=True, check=True,
         ).stdout  # fmt: skip
-        names = [name for name in listed.split(b"\0") if name and os.path.lexists(os.path.join(os.fsencode(PROJECT), name))]
+        names = [
+            name for name in listed.split(b"\0") if name and os.path.lexists(os.path.join(os.fsencode(PROJECT), name))
+        ]
         pack = subprocess.Popen(
             ["tar", "--create", "--null", "--no-recursion", "--files-from=-"],
             cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -140,7 +142,12 @@ class Pool:
 
     def popen(self, words, cwd=None, env=None, **more):
         """Start a command as the user. It must be ended from inside: see `Analysis.signal`."""
-        more = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | more
+        more = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        } | more
         return subprocess.Popen(self._command(words, env), cwd=cwd or self._here(), **more)
 
     def _here(self):

@@ -16,7 +16,10 @@ def seen(request, pool, toy_image):
     from pool_analyses import Toy  # loaded by conftest
 
     folder = pool.runs / f"isolation-{request.param}"
-    about = {"servers": [["127.0.0.1", pool.port], ["1.1.1.1", 53]], "names": ["deb.debian.org", "localhost.localdomain"]}
+    about = {
+        "servers": [["127.0.0.1", pool.port], ["1.1.1.1", 53]],
+        "names": ["deb.debian.org", "localhost.localdomain"],
+    }
     other = folder / "store" / "aa" / "aa01" / "other.txt"
     secret = pool.shared / "home" / "secret"
     outside = {

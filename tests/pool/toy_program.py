@@ -2,7 +2,7 @@
 """``toy OUT``: joins the Value of its card and its inputs to out/OUT. Other keys of the card make it misbehave:
 
 ``Sleep: SECONDS``; ``Fail: CODE``; ``Memory: MB`` that it takes and keeps while it sleeps; ``Fill: MB`` that it writes
-after it has slept; ``Deaf: 1`` to not hear SIGTERM; ``Probe: JSON`` to write to out/OUT what it can see (test_isolation.py).
+after it has slept; ``Deaf: 1`` to not hear SIGTERM; ``Probe: JSON`` to write what it can see to out/OUT (isolation).
 """
 
 import json
@@ -56,7 +56,9 @@ def probe(about):
             "file": os.stat("card.rc").st_mtime,
         },
         "host": [
-            socket.gethostname(), os.uname().nodename, attempt(read, "/etc/hostname"),
+            socket.gethostname(),
+            os.uname().nodename,
+            attempt(read, "/etc/hostname"),
             attempt(read, "/proc/sys/kernel/hostname"),
         ],
         "user": {"home": os.path.expanduser("~"), "listed": attempt(read, os.path.expanduser("~"))},

@@ -7,7 +7,6 @@ import pytest
 
 import automagic
 from automagic.analysis import load
-from automagic.cards import read
 from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.programs import PROGRAMS

@@ -52,11 +52,6 @@ def prepare(request: Request, folder: Path) -> None:
         link.symlink_to(path)
 
 
-def carried(image: Path) -> bool:
-    """Tell whether an image is carried to the node; under ``/cvmfs`` every node has it."""
-    return not image.is_relative_to("/cvmfs")
-
-
 def bring_in(folder: Path) -> None:
     """Put what came back, if it is whole, where results are looked for."""
     for name in ("done", "failed"):

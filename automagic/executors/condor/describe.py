@@ -13,6 +13,7 @@ from automagic.analysis.condor import Condor
 from automagic.errors import UserError
 from automagic.executors.condor import carry
 from automagic.executors.condor.batches import Batch
+from automagic.executors.launch import carried
 
 GRACE_S = 1800
 """A job ends its program when its time is up; HTCondor's own limit is so much later, for a job that hangs itself."""
@@ -46,8 +47,13 @@ class Site:
 
     @property
     def mark(self) -> str:
-        """Return what marks the jobs of this analysis: another folder with an analysis of this name has another."""
-        return f"{_plain(self.name)}-{hashlib.sha256(str(self.work).encode()).hexdigest()[:12]}"
+        """Return what marks the jobs of this analysis."""
+        return mark(self.name, self.work)
+
+
+def mark(name: str, work: Path) -> str:
+    """Return what marks the jobs of an analysis: another folder with an analysis of this name has another mark."""
+    return f"{_plain(name)}-{hashlib.sha256(str(work).encode()).hexdigest()[:12]}"
 
 
 def describe(site: Site, batch: Batch, log: Path) -> tuple[str, list[dict[str, str]]]:
@@ -123,7 +129,7 @@ def _program(site: Site, batch: Batch) -> dict[str, str]:
 
 
 def _carried(site: Site, image: Path) -> dict[str, str]:
-    files = [site.pyz, carry.empty(site.batches), *([image] if carry.carried(image) else [])]
+    files = [site.pyz, carry.empty(site.batches), *([image] if carried(image) else [])]
     for path in files:
         if "," in str(path):
             raise UserError(f"{path}: HTCondor cannot carry files with a comma in their path", hint="Rename it.")
