@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from subprocess import CalledProcessError
 from typing import Any
 
@@ -54,8 +55,8 @@ def ask(action: str, *words: str) -> str:
     return texts[0] if texts else ""
 
 
-def follow(action: str, *words: str, say: Callable[[str], None]) -> None:
-    """Run a long command of Apptainer and hand on each line that it says.
+def follow(action: str, *words: str, say: Callable[[str], None], environment: Mapping[str, str] | None = None) -> None:
+    """Run a long command of Apptainer, with these further variables, and hand on each line that it says.
 
     Raises
     ------
@@ -65,6 +66,8 @@ def follow(action: str, *words: str, say: Callable[[str], None]) -> None:
     from spython.utils import stream_command
 
     _, command = _command(action, words, quiet=False)
+    before = dict(os.environ)
+    os.environ.update(environment or {})  # spython's stream has no other way to give them
     try:
         for line in stream_command(command, output_type="both"):
             say(line.rstrip("\n"))
@@ -72,6 +75,11 @@ def follow(action: str, *words: str, say: Callable[[str], None]) -> None:
         raise UserError(
             f"apptainer {action} ended with exit code {error.returncode}; the lines above say why"
         ) from None
+    finally:
+        for name in environment or {}:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
 
 
 def talk(action: str, *words: str) -> None:

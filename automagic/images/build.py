@@ -40,7 +40,8 @@ SOURCES = {
 }
 """What an image is made of, of this project: the last commit that changed it is in the labels."""
 
-_TIME = 946684800  # 2000-01-01, as the clock of the jobs
+_TIME = "946684800"  # 2000-01-01, as the clock of the jobs
+_SQUASH = "-comp zstd -Xcompression-level 6"
 _CARDS = """
 import json, pathlib
 cards = sorted(pathlib.Path("/opt/programs/mrcfiles").glob("*.rc"))
@@ -104,14 +105,15 @@ def build(
 
 
 def _apptainer_build(definition: Path, new: Path, given: Mapping[str, str], say: Callable[[str], None]) -> None:
-    squash = f"-comp zstd -Xcompression-level 6 -all-time {_TIME} -mkfs-time {_TIME}"
     with tempfile.NamedTemporaryFile("w", suffix=".args", encoding="utf-8") as file, contextlib.chdir(PROJECT):
         # a file, as words of the command line would be split at commas
         file.write("".join(f"{key}={value}\n" for key, value in sorted(given.items())))
         file.flush()
-        fakeroot = [] if os.getuid() == 0 else ["--fakeroot"]
-        words = [*fakeroot, "--build-arg-file", file.name, "--mksquashfs-args", squash, str(new), str(definition)]
-        follow("build", *words, say=say)
+        # --force lets the definition's own build-date stand, the only date that Apptainer writes into the image
+        words = ["--force", *([] if os.getuid() == 0 else ["--fakeroot"]), "--mksquashfs-args", _SQUASH]
+        words += ["--build-arg-file", file.name, str(new), str(definition)]
+        # mksquashfs takes this for its own date and for all later ones of files
+        follow("build", *words, say=say, environment={"SOURCE_DATE_EPOCH": _TIME})
 
 
 def machine() -> str:

@@ -25,7 +25,8 @@ _PORTS = {"http": 80, "https": 443, "dav": 80, "webdav": 80, "davs": 443, "webda
 _UNRESERVED = "!$&'()*+,;=:@-._~"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@-]{0,199}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]*")
-_USER = re.compile(r"://(?:[^/]*@|[^/:]*:(?!\d*(?:/|$)).*@)")
+# a password may have slashes in it; where it could be a port as well, rather too much is taken out than too little
+_USER = re.compile(r"://(?:[^/]*@|[^/:]*:.*@)")
 
 
 def is_remote(text: str) -> bool:

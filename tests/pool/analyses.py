@@ -36,7 +36,7 @@ def toy_image(pool):
         path.with_suffix(".def").write_text(definition)
         tmp = {"APPTAINER_TMPDIR": str(pool.shared / "tmp")}
         pool.user(["apptainer", "build", "--force", "--fakeroot", path, path.with_suffix(".def")], env=tmp, timeout=300)
-        pool.automagic("image", "add", path)
+        pool.automagic("image", "add", path, "--engine", "mars")
 
     return pool.image("toy", definition + (PROJECT / "tests/pool/toy_program.py").read_text(), build)
 
@@ -147,7 +147,13 @@ class Analysis:
 
     def wait_for(self, kind, number, seconds=90):
         """Wait until there are so many events of a kind."""
-        return wait_for(lambda: len(found := self.events(kind)) >= number and found, seconds, f"{number} × {kind}")
+
+        def look():
+            found = self.events(kind)
+            assert len(found) >= number or self.drivers[-1].poll() is None, self.drivers[-1].communicate()[0]
+            return len(found) >= number and found
+
+        return wait_for(look, seconds, f"{number} × {kind}")
 
     def causes(self):
         """Return the causes that the journal tells of, for notes and for failures."""

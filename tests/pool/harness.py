@@ -200,7 +200,8 @@ class Pool:
         path = self.shared / "images" / f"{name}.sif"
         stamp = path.with_suffix(".key")
         digest = hashlib.sha256(((self.base / ".made-by").read_text() + key).encode()).hexdigest()
-        if not (path.exists() and stamp.exists() and stamp.read_text().strip() == digest):
+        there = path.exists() and path.with_suffix(".json").exists() and stamp.exists()
+        if not (there and stamp.read_text().strip() == digest):
             for old in path.parent.glob(f"{name}.*"):
                 remove(old)
             with self._timed(f"image {name}"):
