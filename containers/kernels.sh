@@ -16,3 +16,4 @@ simulate "Sim.Kind: gamma" "Sim.Showers: 200" "Sim.Run: 1"
 for kind in pedestal calibration; do simulate "Sim.Kind: $kind" "Sim.Output: raw" "Sim.Events: 5"; done
 cd /
 rm -rf "$scratch"
+chmod -R a+rX,go-w /opt/automagic

@@ -54,7 +54,8 @@ class Pool:
         self.shared = Path(os.environ.get("POOL_SHARED", "/srv/automagic-pool/shared"))
         self.checkout = self.shared / "checkout"
         self.base = self.shared / "base"
-        self.runs = self.shared / "runs"
+        # another name each time: HTCondor's history remembers jobs by their folders
+        self.runs = self.shared / "runs" / str(os.getpid())
         self.python = self.checkout / ".venv" / "bin" / "python"
         self.port = int(os.environ.get("POOL_PORT", "9618"))
         self.times = {}
@@ -74,8 +75,8 @@ class Pool:
             self._copy_project()
         with self._timed("environment"):
             self._make_environment()
-        remove(self.runs)
-        self.user(["mkdir", "-p", "runs", "images", "tmp"], cwd=self.shared)
+        remove(self.runs.parent)
+        self.user(["mkdir", "-p", self.runs, "images", "tmp"], cwd=self.shared)
 
     def down(self):
         """End everything inside."""

@@ -17,14 +17,16 @@ def seen(request, pool, toy_image):
 
     folder = pool.runs / f"isolation-{request.param}"
     about = {
-        "servers": [["127.0.0.1", pool.port], ["1.1.1.1", 53]],
-        "names": ["deb.debian.org", "localhost.localdomain"],
+        # both answer on the node itself: the pool, and the name that its own resolver has
+        "servers": [["127.0.0.1", pool.port]],
+        "names": [pool.root(["hostname"]).stdout.strip(), "localhost.localdomain"],
     }
     other = folder / "store" / "aa" / "aa01" / "other.txt"
     secret = pool.shared / "home" / "secret"
     outside = {
-        "home": pool.shared / "home", "secret": secret, "other": other, "store": folder / "store", "images": toy_image.parent,
-        "checkout": pool.checkout, "shared": pool.shared, "input": folder / "a.txt", "passwd of the node": "/etc/condor",
+        "home": pool.shared / "home", "secret": secret, "other": other, "store": folder / "store",
+        "images": toy_image.parent, "checkout": pool.checkout, "shared": pool.shared, "input": folder / "a.txt",
+        "the node's own": "/etc/condor",
     }  # fmt: skip
     inside = ["in/in/a.txt", "/opt/programs", "/opt/programs/toy", "/usr/bin", "/automagic/job.pyz", "/etc", "/"]
     about |= {"read": [str(path) for path in outside.values()], "write": [*map(str, outside.values()), *inside]}

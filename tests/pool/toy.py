@@ -1,4 +1,4 @@
-"""``python toy.py analysis=FOLDER [doit's words]``: like tests/runner/toy.py, with the limits of time that toy.json gives.
+"""``python toy.py analysis=FOLDER [doit's words]``: like tests/runner/toy.py, with limits of time from toy.json.
 
 Runs inside the pool. The program is that of the toy image (toy_program.py), which the card makes misbehave.
 """
