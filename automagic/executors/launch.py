@@ -14,8 +14,8 @@ LAUNCHER = Path(__file__).resolve().parents[1] / "job" / "launch.sh"
 PROGRAMS = "/opt/programs"
 """MARSSYS in every image."""
 
-CLOCK = "/opt/automagic/clock.so"
-"""libfaketime in every image."""
+CLOCK = "/opt/automagic/sleep.so:/opt/automagic/clock.so"
+"""libfaketime in every image, and before it what it does not do right (``containers/sleep.c``)."""
 
 MOUNTS_MAX = 1000
 """More inputs than this are copied: each mount is a word of a command line."""

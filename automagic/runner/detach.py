@@ -26,6 +26,9 @@ HANDED_ON = (
 )  # fmt: skip
 """Variables of this shell that the driver gets; it gets no others."""
 
+COMMAND = [str(PROJECT / "doit")]
+"""What the job runs."""
+
 LOOK_S = 0.5
 
 
@@ -81,9 +84,9 @@ def describe(session: Session, words: Sequence[str]) -> str:
     variables = {name: os.environ[name] for name in HANDED_ON if name in os.environ} | {"AUTOMAGIC_DETACHED": "1"}
     lines = {
         "universe": "local",
-        "executable": str(PROJECT / "doit"),
+        "executable": COMMAND[0],
         "transfer_executable": "false",
-        "arguments": arguments(words),
+        "arguments": arguments([*COMMAND[1:], *words]),
         "environment": arguments([f"{name}={value}" for name, value in variables.items()]),
         "initialdir": str(folder.root),
         "output": str(output(folder)),

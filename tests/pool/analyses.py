@@ -18,13 +18,15 @@ TOY_IMAGE = """Bootstrap: localimage
 From: {base}
 
 %files
+    containers/base.sh /opt/automagic/base.sh
+    containers/sleep.c /opt/automagic/sleep.c
     tests/pool/toy_program.py /opt/programs/toy
 
 %post
     set -eu
+    sh /opt/automagic/base.sh
     chmod 755 /opt/programs/toy
-    mkdir -p /opt/automagic /opt/programs/mrcfiles
-    ln -s "$(find /usr/lib -name libfaketime.so.1)" /opt/automagic/clock.so
+    mkdir -p /opt/programs/mrcfiles
 """
 
 
@@ -38,7 +40,8 @@ def toy_image(pool):
         pool.user(["apptainer", "build", "--force", "--fakeroot", path, path.with_suffix(".def")], env=tmp, timeout=300)
         pool.automagic("image", "add", path, "--engine", "mars")
 
-    return pool.image("toy", definition + (PROJECT / "tests/pool/toy_program.py").read_text(), build)
+    parts = ("tests/pool/toy_program.py", "containers/base.sh", "containers/sleep.c")
+    return pool.image("toy", definition + harness.content_of(*(PROJECT / part for part in parts)), build)
 
 
 def demo_images(pool):
@@ -253,6 +256,14 @@ class Demo(Analysis):
         self.own()
 
 
+def tasks(quick=2, slow=4, seconds=5, **more):
+    """Some quick tasks, some slow ones, one that joins them; `more` is told of the slow ones."""
+    some = {f"star:{number}": {"in": ["a.txt"], "card": f"Value: {number}\n"} for number in range(quick)}
+    for number in range(quick, quick + slow):
+        some[f"star:{number}"] = {"in": ["a.txt"], "card": f"Value: {number}\nSleep: {seconds}\n", **more}
+    return {**some, "superstar:all": {"in": list(some)}}
+
+
 def toml(about):
     """Write plain data as TOML: values before tables."""
     lines = []
@@ -284,4 +295,4 @@ def _value(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-__all__ = ["Analysis", "Demo", "Path", "Toy", "demo_images", "toy_image"]
+__all__ = ["Analysis", "Demo", "Path", "Toy", "demo_images", "tasks", "toy_image"]

@@ -49,6 +49,16 @@ class Pool:
 
     wait_for = staticmethod(wait_for)
 
+    @staticmethod
+    def content_of(*places):
+        """Return a text that changes with what lies in files and folders of the project, named from its top."""
+        return content_of(*(PROJECT / place for place in places))
+
+    @property
+    def tmp(self):
+        """Return the variables of a command that builds images."""
+        return {"APPTAINER_TMPDIR": str(self.shared / "tmp")}
+
     def __init__(self):
         self.home = Path(os.environ.get("POOL_ROOT", "/srv/automagic-pool/root"))
         self.shared = Path(os.environ.get("POOL_SHARED", "/srv/automagic-pool/shared"))

@@ -3,14 +3,7 @@
 import signal
 
 import pytest
-
-
-def tasks(quick=2, slow=4, seconds=5, **more):
-    """Some quick tasks, some slow ones, one that joins them; `more` is told of the slow ones."""
-    some = {f"star:{number}": {"in": ["a.txt"], "card": f"Value: {number}\n"} for number in range(quick)}
-    for number in range(quick, quick + slow):
-        some[f"star:{number}"] = {"in": ["a.txt"], "card": f"Value: {number}\nSleep: {seconds}\n", **more}
-    return {**some, "superstar:all": {"in": list(some)}}
+from pool_analyses import tasks  # loaded by conftest
 
 
 def middle(analysis, quick=2, slow=4):

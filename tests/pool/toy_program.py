@@ -7,7 +7,6 @@ after it has slept; ``Deaf: 1`` to not hear SIGTERM; ``Probe: JSON`` to write wh
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -83,7 +82,7 @@ def main(out):
     kept = bytearray(int(card.get("Memory", 0)) << 20)
     for page in range(0, len(kept), 4096):
         kept[page] = 1
-    select.select([], [], [], float(card.get("Sleep", 0)))  # not time.sleep, which libfaketime 0.9.10 breaks
+    time.sleep(float(card.get("Sleep", 0)))
     if "Fail" in card:
         print("it broke")
         return int(card["Fail"])
