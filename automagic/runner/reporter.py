@@ -42,11 +42,13 @@ class Reporter(ConsoleReporter):
         self._came = 0
         self.stopped = ""
         self.go_on = 0
+        self.pool = False
 
     # --- called by our runner
 
     def begin(self, session: Session, selected: set[str], estimate: Estimate) -> None:
         """Take note of what is going to be looked at."""
+        self.pool = session.site.executor != "local"
         self.session = session
         self.estimate = estimate
         self.total = Counter(task.stage for name, task in session.tasks.items() if name in selected)
@@ -147,7 +149,9 @@ class Reporter(ConsoleReporter):
         return self.total - sum(self.count.values(), Counter())
 
     def seconds_left(self) -> float | None:
-        """Estimate the time to the end."""
+        """Estimate the time to the end. In a pool as many jobs run at once as do now."""
+        if self.pool:
+            self.estimate.cores = max(1, len(self.running))
         return self.estimate.remaining({stage: number for stage, number in self.left.items() if stage != "stage"})
 
     # --- on the screen
