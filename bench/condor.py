@@ -4,7 +4,7 @@ Run it as an ordinary user on a machine that submits, with the folder where the 
 
     python -m bench.condor --jobs 2000 --image /shared/images/openmars.sif --folder /shared/bench
 
-- *autoMAGIC*: the whole driver as a process of its own, from start to end, with job folders, store, journal and catalog.
+- *autoMAGIC*: the whole driver as a process of its own, from start to end, with folders, store, journal and catalog.
 - *bare, same jobs*: the same job folders as one cluster, submitted and followed by hand: what the scheduling costs.
 - *bare, true*: one cluster of ``apptainer exec IMAGE true`` with the same options: what the job's own wrapper costs.
 - *waiting*: what the driver takes of a core while some jobs sleep.

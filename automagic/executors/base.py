@@ -115,6 +115,9 @@ class Executor(Protocol):
     def leave(self) -> list[Event]:
         """Prepare for this process to end: end the jobs that cannot go on without it, and tell how they ended."""
 
+    def close(self) -> None:
+        """Put everything away, once no job is left."""
+
     def cancel(self) -> list[Event]:
         """End all jobs, wait until they are gone, and tell how they ended."""
 

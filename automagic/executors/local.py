@@ -114,6 +114,9 @@ class LocalExecutor:
         """End all jobs: they cannot go on without this process."""
         return self.cancel()
 
+    def close(self) -> None:
+        """Do nothing: there is nothing left of jobs that have ended."""
+
     def cancel(self) -> list[Event]:
         """End all jobs, and forget those that have not started."""
         events = [Event(request.attempt, "ended", "cancelled") for *_, request in self._waiting]

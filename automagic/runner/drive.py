@@ -73,6 +73,7 @@ def drive(
     finally:
         session.hashes.save()
         if not executor.active:
+            executor.close()
             shutil.rmtree(folder.work, ignore_errors=True)
         dep_manager.close()
     if not stopped:

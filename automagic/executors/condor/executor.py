@@ -76,6 +76,7 @@ class CondorExecutor:
         self._since = 0.0
         self._sent = -1e9
         self._batches: dict[str, Batch] = {}
+        self._used = False
         self._unsure: dict[str, tuple[str, list[dict[str, str]]]] = {}
         self._follower = Follower(settings.memory_max_mb, self._complaint)
         self._heard = self._clock()
@@ -134,6 +135,15 @@ class CondorExecutor:
         events = [Event(request.attempt, "ended", "cancelled") for request in self._gathered]
         self._gathered.clear()
         return events
+
+    def close(self) -> None:
+        """Take out of the queue what is left there of jobs that have ended for us.
+
+        A schedd that dies just when a job has ended forgets that, and would hold or run it again.
+        """
+        if self._used and not self.active:
+            with contextlib.suppress(QueueError):
+                self.queue.remove(f'AutomagicAnalysis == "{self.site.mark}"', "autoMAGIC has what it has made")
 
     def cancel(self) -> list[Event]:
         """Remove all jobs, wait shortly until they are gone, and tell how they ended."""
@@ -342,6 +352,7 @@ class CondorExecutor:
     # --- notes and logs
 
     def _follow(self, batch: Batch) -> None:
+        self._used = True
         self._batches[batch.name] = batch
         self._follower.add(batch)
         self.folder.mkdir(parents=True, exist_ok=True)

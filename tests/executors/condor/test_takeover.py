@@ -210,3 +210,21 @@ def test_leaving_lets_jobs_go_on(pool: Pool) -> None:
     assert told(pool.executor.leave()) == [(1, "ended", "cancelled")]
     assert pool.executor.active == 1
     assert pool.schedd.state(name(0)) == 1
+
+
+def test_what_a_forgetful_schedd_would_run_again_is_taken_out_at_the_end(pool: Pool) -> None:
+    pool.submit(0, 1)
+    pool.wait()
+    for number in (0, 1):
+        pool.schedd.start(name(number))
+        pool.schedd.finish(name(number))
+    pool.executor.close()
+    assert pool.schedd.calls["remove"] == 0, "jobs may be under way"
+    pool.wait()
+    pool.executor.close()
+    assert pool.schedd.asked[-1] == ("remove", f'AutomagicAnalysis == "{pool.executor.site.mark}"')
+
+
+def test_an_executor_without_jobs_asks_nothing(pool: Pool) -> None:
+    pool.executor.close()
+    assert not pool.schedd.calls
