@@ -21,7 +21,7 @@ exec python3 -m openmars "${0##*/}" "$@"
 MAKEFILE = """all:
 \ttest "$(OSTYPE)" && test "$(LDFLAGS)"
 \tpython3 $$(ls wheels/pip-*.whl)/pip install -q --no-index --find-links wheels --require-hashes \\
-\t    -r wheels/requirements.txt --target lib --no-compile --disable-pip-version-check --root-user-action=ignore --no-cache-dir
+\t    -r wheels/requirements.txt --target lib --no-compile --disable-pip-version-check --no-cache-dir
 \trm -rf wheels
 mrproper:
 \trm -rf lib kernels
