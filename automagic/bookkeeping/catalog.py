@@ -7,11 +7,14 @@ not promise).
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import math
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,14 +33,24 @@ _ENDED = ("done", "failed", "cancelled")
 
 
 def save_graph(folder: Folder, graph: Mapping[str, Any]) -> bool:
-    """Keep what the analysis asks for (`automagic.runner.session`); tell whether it differs from before."""
-    text = json.dumps(graph, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    if folder.graph.exists() and folder.graph.read_text(encoding="utf-8") == text:
-        return False
+    """Keep what the analysis asks for (`automagic.runner.session`); tell whether it differs from before.
+
+    Its tasks, of which there may be many, are written one a line and one after the other.
+    """
     folder.graph.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.graph.with_suffix(".new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(folder.graph)
+    new = folder.graph.with_suffix(".new")
+    with open(new, "w", encoding="utf-8") as file:
+        rest = {key: value for key, value in graph.items() if key != "tasks"}
+        text = json.dumps(rest, indent=1, sort_keys=True, ensure_ascii=False)
+        file.write(f'{text[:-1].rstrip()}{"," if rest else ""}\n "tasks": [')
+        for number, task in enumerate(graph["tasks"]):
+            file.write(",\n" if number else "\n")
+            file.write(json.dumps(task, sort_keys=True, ensure_ascii=False))
+        file.write("\n ]\n}\n")
+    if folder.graph.exists() and filecmp.cmp(folder.graph, new, shallow=False):
+        new.unlink()
+        return False
+    new.replace(folder.graph)
     return True
 
 
@@ -292,6 +305,20 @@ def rebuild(folder: Folder, live: bool = False) -> None:
         _export(connection, folder.exports, rows)
         connection.execute("CHECKPOINT")
     new.replace(folder.database)
+
+
+def rebuild_apart(folder: Folder, live: bool = False) -> None:
+    """Do the same in a process of its own: what it takes of memory for many tasks is not the driver's.
+
+    Raises
+    ------
+    RuntimeError
+        It failed, with its last words.
+    """
+    words = [sys.executable, "-m", "automagic.bookkeeping", str(folder.root), *(["--live"] if live else [])]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
 
 
 def _insert(connection: Any, table: str, rows: list[Row]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from fnmatch import fnmatchcase
 from typing import Any
 
 from doit import cmd_info, cmd_list, cmd_run
@@ -59,53 +60,53 @@ class Run(cmd_run.Run):
         if session is None and not words:
             print(usage())
             return 0
+        reporter = Reporter(sys.stdout if outfile is sys.stdout else outfile, {"failure_verbosity": failure_verbosity})
         try:
-            selected = select(session, words, [task.name for task in self.task_list])
-            self.control = TaskControl(self.task_list)
-            self.control.process(selected)
-            if session is not None and detach:
-                return leave_behind(session)
-            if session is not None:
-                refuse_empty(session, [self.control.tasks[name] for name in selected if name in self.control.tasks])
-            reporter = Reporter(
-                sys.stdout if outfile is sys.stdout else outfile, {"failure_verbosity": failure_verbosity}
-            )
-            stream = Stream(verbosity, force_verbosity)
             if session is None:
-                runner = Runner(self.dep_manager, reporter, True, always, stream)
+                refuse_stages(words, [task.name for task in self.task_list])
+                self.control = TaskControl(self.task_list)
+                self.control.process(words)
+                runner = Runner(self.dep_manager, reporter, True, always, Stream(verbosity, force_verbosity))
                 return runner.run_all(self.control.task_dispatcher())
+            self.dep_manager.close()
+            names = select(session, words, {task.name for task in self.task_list} - {"test"})
+            if detach:
+                return leave_behind(session)
             with hold(session.folder):
-                return drive(session, self.control, self.dep_manager, reporter, stream, always, num_process)
+                return drive(session, names, reporter, always, num_process)
         except UserError as error:
             complain(error)
 
 
-def select(session: Session | None, words: list[str], known: list[str]) -> list[str]:
-    """Turn the words of the command line into task names; none of them is everything in the analysis."""
-    if session is None:
-        stages = sorted({path for path in words if path in known})
-        empty = [name for name in stages if name != "test"]
-        if empty or any(word not in known for word in words):
-            missing = (empty or [word for word in words if word not in known])[0]
-            raise UserError(
-                f"there is no task {missing!r} without an analysis",
-                hint=f"Name one: ./doit analysis={(analyses() or ['NAME'])[0]} {missing}",
-            )
-        return words
+def refuse_stages(words: list[str], known: list[str]) -> None:
+    """Say so where tasks of an analysis are asked for, and none is named."""
+    wrong = [word for word in words if word not in known or word != "test"]
+    if wrong:
+        raise UserError(
+            f"there is no task {wrong[0]!r} without an analysis",
+            hint=f"Name one: ./doit analysis={(analyses() or ['NAME'])[0]} {wrong[0]}",
+        )
+
+
+def select(session: Session, words: list[str], stages: set[str]) -> list[str]:
+    """Turn the words of the command line into names of tasks; none of them is everything in the analysis."""
     if not words:
         return list(session.tasks)
-    return find_tasks(words, session.tasks, session.folder.root, known)
-
-
-def refuse_empty(session: Session, selected: list[Any]) -> None:
-    """Say so where a stage is asked for that this analysis does not have."""
-    for task in selected:
-        if task.has_subtask and not task.task_dep:
-            stages = dict.fromkeys(each.stage for each in session.tasks.values())
+    names: dict[str, None] = {}
+    for word in find_tasks(words, session.tasks, session.folder.root, stages):
+        if word in session.tasks:
+            names[word] = None
+            continue
+        found = [name for name in session.tasks if name.startswith(f"{word}:") or fnmatchcase(name, word)]
+        if not found:
+            there = dict.fromkeys(each.stage for each in session.tasks.values())
+            what = f"{word} tasks" if word in stages else f"task that matches {word!r}"
             raise UserError(
-                f"{session.folder.root.name} has no {task.name} tasks; its stages are {', '.join(stages)}",
-                hint=f"./doit list --all analysis={session.folder.root.name} lists all tasks.",
+                f"{session.folder.root.name} has no {what}; its stages are {', '.join(there)}",
+                hint=f"./doit list --all analysis={label(session.folder.root)} lists all tasks.",
             )
+        names.update(dict.fromkeys(found))
+    return list(names)
 
 
 def usage() -> str:

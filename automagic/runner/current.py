@@ -14,6 +14,14 @@ from doit import get_var
 from automagic.runner.find import find_analysis
 from automagic.runner.session import Session, Standing
 
+_shown = True
+
+
+def keep_out_of_doit() -> None:
+    """Make no tasks of doit in this process: to run an analysis its names are enough, and 100,000 of them are heavy."""
+    global _shown
+    _shown = False
+
 
 @cache
 def current() -> Session | None:
@@ -82,7 +90,7 @@ class UpToDate:
 
 def stage(name: str) -> Iterator[dict[str, Any]]:
     """Yield the tasks of a stage of the current analysis, as doit's task dictionaries."""
-    session = current()
+    session = current() if _shown else None
     if session is None:
         return
     for task in session.tasks.values():

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from doit.control import TaskControl
-
 from automagic.bookkeeping import Folder, Journal, catalog, read_journal
 from automagic.bookkeeping.usage import Usage
 from automagic.errors import UserError
@@ -33,10 +31,8 @@ CATALOG_EVERY_S = 30.0
 """So often the catalog is brought up to date while jobs run."""
 
 
-def drive(
-    session: Session, control: TaskControl, dep_manager: Any, reporter: Reporter, stream: Any, always: bool, cores: int
-) -> int:
-    """Run what doit has selected, and bring the record of the analysis up to date.
+def drive(session: Session, names: Iterable[str], reporter: Reporter, always: bool, cores: int) -> int:
+    """Run tasks with all that they need, and bring the record of the analysis up to date.
 
     Returns
     -------
@@ -48,11 +44,11 @@ def drive(
     executor = make_executor(session, pyz, cores)
     journal = Journal(folder.journal, {"event": "start", **about_driver(session)})
     keeper = Keeper(session, reporter)
-    selected = closure(session.tasks, control.selected_tasks, control.tasks)
+    selected = closure(session.tasks, names)
     usage = Usage()
     usage.read(folder)
     jobs = Jobs(session, pyz, executor.kind, usage)
-    driver = Driver(dep_manager, reporter, jobs, executor, journal, always, stream, keeper.checkpoint, selected)
+    driver = Driver(reporter, jobs, executor, journal, always, keeper.checkpoint, selected)
     estimate = Estimate(executor.cores)
     estimate.learn(history(folder.journal))
     reporter.begin(session, selected, estimate)
@@ -60,7 +56,7 @@ def drive(
     try:
         with stop_signals():
             try:
-                code = driver.drive(control.task_dispatcher())
+                code = driver.drive()
             except Stopped as stop:
                 code, stopped = 128 + stop.number, f"stopped by {stop.name}"
                 reporter.go_on = driver.stop()
@@ -75,7 +71,6 @@ def drive(
         if not executor.active:
             executor.close()
             shutil.rmtree(folder.work, ignore_errors=True)
-        dep_manager.close()
     if not stopped:
         session.store.sweep(session.tasks.values())
     reporter.end()
@@ -137,7 +132,7 @@ class Keeper:
             self._try("graph", self.save_graph)
         elif now >= self._next:
             self._try("graph", self.save_graph)
-            self._try("catalog", lambda: catalog.rebuild(self.session.folder, live=True))
+            self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder, live=True))
             self._next = time.monotonic() + max(CATALOG_EVERY_S, 20 * (time.monotonic() - now))
 
     def save_graph(self) -> None:
@@ -153,7 +148,7 @@ class Keeper:
             self._try("journal", lambda: journal.write({"event": "end", "code": code}))
             journal.close()
         if self.changed or journal.used or not self.session.folder.database.exists():
-            self._try("catalog", lambda: catalog.rebuild(self.session.folder))
+            self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder))
             self._try("report", lambda: write_report(self.session.folder))
 
     @staticmethod
@@ -199,18 +194,14 @@ def stop_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def closure(tasks: dict[str, Task], selected: Iterable[str], known: dict[str, Any]) -> set[str]:
-    """Return the tasks of an analysis that a selection takes, with all that they need."""
-    waiting, found = list(selected), set()
+def closure(tasks: dict[str, Task], names: Iterable[str]) -> set[str]:
+    """Return tasks with all that they need."""
+    waiting, found = list(names), set()
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        if name in tasks:
+        if name not in found:
             found.add(name)
             waiting += tasks[name].upstream
-        elif name in known and known[name].has_subtask:
-            waiting += known[name].task_dep
     return found
 
 

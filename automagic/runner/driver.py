@@ -1,13 +1,10 @@
-"""Our doit runner: one event loop over doit's task dispatcher and an executor."""
+"""The driver: one event loop between the tasks in their order and an executor."""
 
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
-
-from doit.runner import ERROR, FAILURE, SUCCESS, Runner
 
 from automagic.bookkeeping.journal import Journal
 from automagic.bookkeeping.store import Receipt
@@ -16,84 +13,91 @@ from automagic.executors import Event, Executor, Request
 from automagic.graph.task import Task
 from automagic.runner.early import Early
 from automagic.runner.jobs import Jobs
+from automagic.runner.order import Node, Order
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Standing
 from automagic.runner.stagein import StageIn
 from automagic.runner.trouble import Trouble
 
+DONE, FAILED = 0, 1
+"""Results, as doit's."""
 
-class Driver(Runner):
-    """Runs the tasks of an analysis: asks what is up to date, hands ready tasks out in batches, and reads
-    events.
+
+class Driver:
+    """Runs the tasks of an analysis: asks what is up to date, hands ready tasks out in batches, and reads events.
 
     A failure stops only what depends on it. What happened is in the journal before anything follows from it.
+
+    Parameters
+    ----------
+    reporter
+        Tells a person.
+    jobs, executor, journal
+        Make jobs and take in their results; run them; keep what happened.
+    always
+        Whether tasks that are up to date are made again.
+    checkpoint
+        Called now and then, for what is derived from the journal.
+    selected
+        Names of the tasks that this run is about; all by default.
     """
 
     def __init__(
         self,
-        dep_manager: Any,
         reporter: Reporter,
         jobs: Jobs,
         executor: Executor,
         journal: Journal,
         always: bool = False,
-        stream: Any = None,
         checkpoint: Callable[[], None] = lambda: None,
         selected: Collection[str] | None = None,
     ) -> None:
-        super().__init__(dep_manager, reporter, continue_=True, always_execute=always, stream=stream)
         self.jobs = jobs
         self.session = session = jobs.session
+        self.reporter = reporter
         self.executor = executor
-        self.trouble = Trouble(session.site.condor.failures_max, several=executor.kind != "local")
         self.journal = journal
-        self.final_result: int = SUCCESS
-        self.cause: dict[str, str] = {}
+        self.always = always
         self.checkpoint = checkpoint
+        self.trouble = Trouble(session.site.condor.failures_max, several=executor.kind != "local")
+        self.result = DONE
+        self.cause: dict[str, str] = {}
+        self._selected = set(session.tasks if selected is None else selected)
         self._batch: list[tuple[Request, dict[str, Any]]] = []
-        self._attempts: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._attempts: dict[str, tuple[Node, dict[str, Any]]] = {}
         self._depth = depths(session.tasks)
-        self._stagein = StageIn(session, journal, reporter, session.tasks if selected is None else selected)
-        self._waiting: dict[str, Any] = {}
-        self._everything = selected is None or len(selected) == len(session.tasks)
+        self._stagein = StageIn(session, journal, reporter, self._selected)
+        self._waiting: dict[str, Node] = {}
         self._early = Early(jobs, executor, journal)
         self._withdrawn: list[Event] = []
         self._notes: list[dict[str, Any]] = []
 
     # --- the loop
 
-    def drive(self, dispatcher: Any) -> int:
-        """Run everything and return doit's result: 0 done, 1 something failed, 2 an error in an ordinary
-        task."""
+    def drive(self) -> int:
+        """Run everything and return doit's result: 0 done, 1 something failed."""
         try:
             self._early.take_over()
-            self.run_tasks(dispatcher)
-            if self._everything:
+            self._run()
+            if len(self._selected) == len(self.session.tasks):
                 self._early.withdraw()
         finally:
             self._stagein.close()
-            self.teardown()
-        return int(self.final_result)
+        return self.result
 
-    def run_tasks(self, task_dispatcher: Any) -> None:
-        """Run everything that doit's dispatcher gives, until nothing is left."""
-        ended: deque[Any] = deque()
-        while True:
-            try:
-                node = task_dispatcher.generator.send(ended.popleft() if ended else None)
-            except StopIteration:
-                break
-            if node != "hold on":
-                if self._take(node, task_dispatcher):
-                    ended.append(node)
-            elif not ended:
-                self._flush()
-                if not self._attempts and not self._waiting:
-                    raise RuntimeError("tasks wait for each other")
-                ended.extend(self._listen())
-        while self._attempts or self._waiting:
+    def _run(self) -> None:
+        order = Order(self.session.tasks, self._selected)
+        while order.open:
+            while (node := order.next()) is not None:
+                if self._take(node):
+                    order.over(node)
             self._flush()
-            self._listen()
+            if not self._attempts and not self._waiting:
+                if order.open:
+                    raise RuntimeError("tasks wait for each other")
+                break
+            for node in self._listen():
+                order.over(node)
         self._settle()
 
     def stop(self) -> int:
@@ -110,15 +114,11 @@ class Driver(Runner):
         self._settle()
         return self.executor.active
 
-    def _take(self, node: Any, dispatcher: Any) -> bool:
-        """Look at a node that is ready; tell whether it is over and done with already."""
-        name = node.task.meta.get("automagic") if node.task.meta else None
-        if name is None:
-            return self._take_ordinary(node, dispatcher)
-        task = self.session.tasks[name]
-        bad = [other.task.meta["automagic"] for other in node.bad_deps if other.task.meta]
-        if bad:
-            self._blocked(node, task, self.cause.get(bad[0], bad[0]))
+    def _take(self, node: Node) -> bool:
+        """Look at a task that is ready; tell whether it is over and done with already."""
+        task, name = node.task, node.task.name
+        if node.bad:
+            self._blocked(node, task, self.cause.get(node.bad, node.bad))
             return True
         if task.stage in self.trouble.stopped:
             self._blocked(node, task, self.trouble.stopped[task.stage][1])
@@ -132,42 +132,33 @@ class Driver(Runner):
             self._failed(node, task, problem)
             return True
         if task.engine == "stage" or name in self._stagein.readers:
-            node.run_status = "run"
+            node.status = "run"
             self._waiting[name] = node
             self._stagein.bring(task)
             return False
         return self._prepare(node, task, standing)
 
     def _nothing_to_do(self, task: Task) -> bool:
-        return self._stagein.settled(task) if task.engine == "stage" else not self.always_execute
+        return self._stagein.settled(task) if task.engine == "stage" else not self.always
 
-    def _up_to_date(self, node: Any, task: Task, standing: Standing) -> None:
+    def _up_to_date(self, node: Node, task: Task, standing: Standing) -> None:
         assert standing.action is not None
         assert standing.receipt is not None
         if task.engine != "stage":
             self.session.store.link(task, standing.action, standing.receipt)
-        node.run_status = "up-to-date"
+        node.status = "up to date"
         self._stagein.over(task.name)
         self.reporter.task_up_to_date(task.name)
-
-    def _take_ordinary(self, node: Any, dispatcher: Any) -> bool:
-        """Run a task outside the analysis here and now, as doit does; groups only pass on how their tasks
-        ended."""
-        if node.task.has_subtask and not node.task.actions:
-            node.run_status = "failure" if node.bad_deps else "successful"
-        elif self.select_task(node, dispatcher.tasks):
-            self.process_task_result(node, self.execute_task(node.task))
-        return True
 
     def _too_large(self, task: Task) -> str | None:
         if task.resources.memory_mb > self.executor.memory_mb:
             return f"it needs {task.resources.memory_mb} MB of memory, and jobs here have {self.executor.memory_mb} MB"
         return None
 
-    def _prepare(self, node: Any, task: Task, standing: Standing) -> bool:
+    def _prepare(self, node: Node, task: Task, standing: Standing) -> bool:
         """Put the job of a task into the next batch; tell whether it failed already."""
         assert standing.action is not None
-        node.run_status = "run"
+        node.status = "run"
         attempt = self._early.claim(standing.action)
         if attempt is not None:  # a driver before this one has handed it out
             event = {"task": task.name, "action": standing.action, "attempt": attempt}
@@ -180,7 +171,7 @@ class Driver(Runner):
             self.session.store.discard(standing.action)
         return self._hand_out(node, task, standing.action)
 
-    def _hand_out(self, node: Any, task: Task, action: str) -> bool:
+    def _hand_out(self, node: Node, task: Task, action: str) -> bool:
         try:
             request = self.jobs.make(task, action, self._depth[task.name])
         except (UserError, OSError) as error:
@@ -214,7 +205,7 @@ class Driver(Runner):
 
     # --- what came of it
 
-    def _listen(self) -> list[Any]:
+    def _listen(self) -> list[Node]:
         events, self._withdrawn = self._withdrawn, []
         over = self._handle(events or self.executor.wait(60.0, self._stagein.descriptor))
         over += self._hear()
@@ -222,7 +213,7 @@ class Driver(Runner):
         self.checkpoint()
         return over
 
-    def _hear(self) -> list[Any]:
+    def _hear(self) -> list[Node]:
         """Take note of files that were brought; return the nodes that are over with that."""
         over = []
         for event in self._stagein.hear(idle=not self.executor.active and not self._batch):
@@ -235,17 +226,17 @@ class Driver(Runner):
                 over.append(node)
         return over
 
-    def _brought(self, node: Any, task: Task, event: Any) -> bool:
+    def _brought(self, node: Node, task: Task, event: Any) -> bool:
         """Go on with a task whose files are here; tell whether it is over."""
         changed = self._stagein.note(task, event)
         seconds = self._stagein.took(task.name)
         if task.engine == "stage":
             self._stagein.free(task)
-            node.run_status = "successful"
+            node.status = "done"
             self.reporter.task_done(task.name, seconds)
             return True
         standing = self.session.standing(task.name)
-        if changed and standing.fresh and not self.always_execute:
+        if changed and standing.fresh and not self.always:
             self._up_to_date(node, task, standing)
             return True
         if standing.problem is not None or standing.action is None:
@@ -253,7 +244,7 @@ class Driver(Runner):
             return True
         return self._prepare(node, task, standing)
 
-    def _handle(self, events: Iterable[Event]) -> list[Any]:
+    def _handle(self, events: Iterable[Event]) -> list[Node]:
         """Take note of events; return the nodes that are over."""
         over = []
         for event in events:
@@ -274,7 +265,7 @@ class Driver(Runner):
                     over.append(node)
         return over
 
-    def _ended(self, node: Any, task: Task, submitted: dict[str, Any], event: Event) -> bool:
+    def _ended(self, node: Node, task: Task, submitted: dict[str, Any], event: Event) -> bool:
         """Take in what a job left; tell whether its task is over, or `False` where it is tried again."""
         end = self.jobs.adopt(event.attempt) or {}
         if event.cause in ("cancelled", "withdrawn") and not end:
@@ -300,13 +291,13 @@ class Driver(Runner):
         self._failed(node, task, reason, submitted, facts)
         return True
 
-    def _cancelled(self, node: Any, task: Task, submitted: dict[str, Any], cause: str) -> None:
+    def _cancelled(self, node: Node, task: Task, submitted: dict[str, Any], cause: str) -> None:
         self.jobs.clear(submitted["attempt"])
         self._note({**submitted, "event": "cancelled"})
         if cause == "withdrawn":
             self._blocked(node, task, self.trouble.stopped[task.stage][1])
             return
-        node.run_status = "failure"
+        node.status = "failed"
         self._stagein.over(task.name)
         self.reporter.running.pop(task.name, None)
 
@@ -318,19 +309,19 @@ class Driver(Runner):
         if different:
             self.reporter.task_differs(task.name, different)
 
-    def _done(self, node: Any, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
+    def _done(self, node: Node, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
         self._note({**submitted, "event": "done", **measured(receipt)})
         shutil.rmtree(self.session.folder.failure(submitted["action"]), ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)
         self._stagein.over(task.name)
         self.trouble.done(task.stage)
-        node.run_status = "successful"
+        node.status = "done"
         self.reporter.task_done(task.name, receipt.get("wall_s") or 0.0)
 
     def _failed(
         self,
-        node: Any,
+        node: Node,
         task: Task,
         reason: str,
         submitted: dict[str, Any] | None = None,
@@ -341,8 +332,8 @@ class Driver(Runner):
         event = submitted or {"task": task.name}
         kind = "failed" if submitted else "problem"
         self._note({**event, "event": kind, "reason": reason, **(facts or {})})
-        node.run_status = "failure"
-        self.final_result = FAILURE if self.final_result != ERROR else ERROR
+        node.status = "failed"
+        self.result = FAILED
         cause = (facts or {}).get("cause", "")
         self.reporter.task_failed(task.name, reason, cause)
         if submitted and self.trouble.failed(task.stage, task.name, cause):
@@ -359,12 +350,12 @@ class Driver(Runner):
         self._withdrawn += [Event(attempt, "ended", "withdrawn") for attempt in unsent]
         self.executor.withdraw(own.difference(unsent))
 
-    def _blocked(self, node: Any, task: Task, cause: str) -> None:
+    def _blocked(self, node: Node, task: Task, cause: str) -> None:
         self.cause[task.name] = cause
         self._stagein.over(task.name)
         self.session.store.unlink(task)
         self._note({"event": "blocked", "task": task.name, "cause": cause})
-        node.run_status = "failure"
+        node.status = "failed"
         self.reporter.task_blocked(task.name, cause)
 
 

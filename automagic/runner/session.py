@@ -61,6 +61,11 @@ class File:
     url: str | None = None
 
 
+def slim(receipt: Receipt | None) -> Receipt | None:
+    """Return of a receipt what other tasks ask for: there may be very many."""
+    return None if receipt is None else {key: receipt.get(key) for key in ("state", "outputs")}
+
+
 class Session:
     """An analysis with its tasks, its store and its engines.
 
@@ -179,7 +184,7 @@ class Session:
             return Standing(problem=error.message)
         identity = self._action(task, files)
         receipt, reason = self.store.intact(identity, task.outputs)
-        standing = Standing(identity, receipt, reason)
+        standing = Standing(identity, slim(receipt), reason)
         if standing.fresh:
             self._fresh[name] = standing
         return standing
@@ -204,7 +209,7 @@ class Session:
     def settle(self, name: str, identity: str, receipt: Receipt) -> None:
         """Take note that a task is done."""
         self.store.remember(identity, receipt)
-        self._fresh[name] = Standing(identity, receipt)
+        self._fresh[name] = Standing(identity, slim(receipt))
 
     def files(self, task: Task) -> list[File]:
         """Return the input files of a task whose upstream tasks are all done.
@@ -265,7 +270,7 @@ class Session:
     # --- for the catalog
 
     def describe(self, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the analysis asks for and how each task stands, as plain data (graph.json)."""
+        """Return what the analysis asks for and how each task stands, as plain data (graph.json), tasks one by one."""
         engines = sorted({task.engine for task in self.tasks.values()} - {"stage"})
         return {
             "engine": self.extras.get("engine"),
@@ -275,7 +280,7 @@ class Session:
             "selection": self.extras.get("selection", []),
             "digests": {engine: self.engine_digest(engine) for engine in engines},
             "environments": {engine: self.environment(engine) for engine in engines},
-            "tasks": [self._describe(task, failed, blocked) for task in self.tasks.values()],
+            "tasks": (self._describe(task, failed, blocked) for task in self.tasks.values()),
         }
 
     def _describe(self, task: Task, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
