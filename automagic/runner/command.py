@@ -55,13 +55,13 @@ class Run(cmd_run.Run):
         failure_verbosity: int = 0,
         detach: bool = False,
     ) -> int:
-        session = current()
         words = list(self.sel_tasks or ())
-        if session is None and not words:
-            print(usage())
-            return 0
         reporter = Reporter(sys.stdout if outfile is sys.stdout else outfile, {"failure_verbosity": failure_verbosity})
         try:
+            session = current()
+            if session is None and not words:
+                print(usage())
+                return 0
             if session is None:
                 refuse_stages(words, [task.name for task in self.task_list])
                 self.control = TaskControl(self.task_list)

@@ -85,3 +85,17 @@ def test_log_of_done_failed_and_never_started_tasks(folder):
 
 def test_unknown_analysis_names_the_closest():
     assert "error: there is no analysis 'crb'" in call("status", "crb", code=2)
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["info"]])
+def test_what_a_person_did_wrong_is_no_traceback_in_doit_either(tmp_path, command):
+    (tmp_path / "analysis.toml").write_text("[source]\nname = 'X'\nra = 400\ndec = 0\n")
+    for name, words in [("crb", "did you mean 'crab'"), (tmp_path, "source.ra")]:
+        done = subprocess.run(
+            [sys.executable, "-m", "doit", *command, f"analysis={name}", "star"],
+            cwd=TOY.parents[2], capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
