@@ -28,13 +28,17 @@ class Store:
         """Return the receipt of a done action, or `None`."""
         return read_receipt(self.folder.action(action))
 
-    def intact(self, action: str, outputs: Iterable[Output] = ()) -> tuple[Receipt | None, str]:
+    def intact(
+        self, action: str, outputs: Iterable[Output] = (), receipt: Receipt | None = None
+    ) -> tuple[Receipt | None, str]:
         """Return the receipt of an action whose products are all as they were when they were made.
 
         Parameters
         ----------
         outputs
             What the task promises today; an action that lacks one of them does not count.
+        receipt
+            Its receipt, where that has just been read.
 
         Returns
         -------
@@ -42,7 +46,7 @@ class Store:
             `None` and why, where it is not so.
         """
         place = self.folder.action(action)
-        receipt = read_receipt(place)
+        receipt = receipt or read_receipt(place)
         if receipt is None:
             return None, "it was never made" if not place.exists() else "its receipt is damaged"
         made = set()

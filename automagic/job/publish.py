@@ -63,28 +63,33 @@ def write_folder(folder: Path, receipt: dict[str, Any], spec: dict[str, Any]) ->
     return target
 
 
-def publish(source: Path, target: Path, replace: bool = False, sync: bool = True) -> None:
+def publish(source: Path, target: Path, replace: bool = False, sync: bool = True) -> bool:
     """Rename a whole folder to its place.
 
     Another attempt at the same action may have been faster: then its folder stays. With ``replace`` (for
     failures) the older one goes. Where the place is on another file system, a copy beside it is renamed.
-    Without ``sync`` the caller brings the rename to the disk (`sync_folder`), of several at once.
+    Without ``sync`` the caller brings the rename to the disk (`sync_folder`), of several at once. Returns whether the
+    folder is there now, and not that of another attempt.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if replace and target.exists():
         shutil.rmtree(target)
+    placed = True
     try:
         os.rename(source, target)
     except OSError as error:
         if error.errno == errno.EXDEV:
-            _copy(source, target)
-        elif error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            placed = _copy(source, target)
+        elif error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            placed = False
+        else:
             raise
     if sync:
         sync_folder(target.parent)
+    return placed
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> bool:
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(source, part)
@@ -96,6 +101,8 @@ def _copy(source: Path, target: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
+        return False
+    return True
 
 
 def sync_folder(path: Path) -> None:

@@ -267,17 +267,18 @@ class Driver:
 
     def _ended(self, node: Node, task: Task, submitted: dict[str, Any], event: Event) -> bool:
         """Take in what a job left; tell whether its task is over, or `False` where it is tried again."""
-        end = self.jobs.adopt(event.attempt) or {}
+        left, placed = self.jobs.adopt(event.attempt)
+        end = left or {}
         if event.cause in ("cancelled", "withdrawn") and not end:
             self._cancelled(node, task, submitted, event.cause)
             return True
         cause, reason = end.get("cause") or event.cause, end.get("reason") or event.detail
         if end.get("state") != "failed":
             # the store is the truth: another attempt may have been faster
-            self.jobs.trust(submitted["action"], event.attempt)
-            receipt, why = self.session.store.intact(submitted["action"], task.outputs)
+            receipt, why = self.session.store.intact(submitted["action"], task.outputs, left if placed else None)
             if receipt is not None:
-                self._compare(task, receipt, end)
+                if not placed:
+                    self._compare(task, receipt, end)
                 self._done(node, task, submitted, receipt)
                 return True
             if end or not reason:
@@ -311,7 +312,9 @@ class Driver:
 
     def _done(self, node: Node, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
         self._note({**submitted, "event": "done", **measured(receipt)})
-        shutil.rmtree(self.session.folder.failure(submitted["action"]), ignore_errors=True)
+        failure = self.session.folder.failure(submitted["action"])
+        if failure.exists():
+            shutil.rmtree(failure, ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)
         self._stagein.over(task.name)

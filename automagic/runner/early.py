@@ -39,7 +39,7 @@ class Early:
 
     def _finish(self, event: dict[str, Any]) -> None:
         """Take in what an attempt left that no driver has seen the end of."""
-        receipt = self.jobs.adopt(event["attempt"])
+        receipt, _ = self.jobs.adopt(event["attempt"])
         if receipt is None:
             self.jobs.clear(event["attempt"])
             return
@@ -50,7 +50,6 @@ class Early:
 
         facts = {key: receipt[key] for key in ("reason", "cause") if receipt.get(key)}
         self.journal.write({**event, "event": receipt["state"], **facts, **measured(receipt)})
-        self.jobs.trust(event["action"], event["attempt"])
 
     def claim(self, action: str) -> str | None:
         """Return the attempt at an action that is still under way, once."""

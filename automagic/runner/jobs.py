@@ -42,11 +42,12 @@ class Jobs:
         self.pyz = pyz
         self.kind = kind
         self.usage = usage
+        self._work = session.folder.work.resolve()
         self._unsynced: set[Path] = set()
 
     def folder(self, attempt: str) -> Path:
         """Return the folder of an attempt."""
-        return self.session.folder.work.resolve() / attempt
+        return self._work / attempt
 
     def make(self, task: Task, action: str, priority: float) -> Request:
         """Write the folder of a new attempt, and return what the executor has to know.
@@ -135,10 +136,14 @@ class Jobs:
             return task.resources
         return self.usage.suggest(task.program, sum(each["size"] for each in inputs) / 1e6, task.resources)
 
-    def adopt(self, attempt: str) -> Receipt | None:
-        """Take what a job left into the store, or among the failures, by one rename; return its receipt.
+    def adopt(self, attempt: str) -> tuple[Receipt | None, bool]:
+        """Take what a job left into the store, or among the failures, by one rename.
 
-        `None` where it left nothing that is whole.
+        Returns
+        -------
+        receipt, placed
+            `None` where it left nothing that is whole. Whether the store has its products now, and not those of another
+            attempt that was faster.
         """
         folder = self.folder(attempt)
         for name in ("done", "failed"):
@@ -148,23 +153,19 @@ class Jobs:
             action = str(receipt["action"])
             failed = name == "failed"
             target = self.session.folder.failure(action) if failed else self.session.folder.action(action)
-            publish(folder / name, target, replace=failed, sync=False)
+            placed = publish(folder / name, target, replace=failed, sync=False) and not failed
+            if placed and self.kind != "transfer":  # else the files have travelled since they were hashed
+                self.session.store.remember(action, receipt)
             self._unsynced.add(target.parent)
             self.clear(attempt)
-            return receipt
-        return None
+            return receipt, placed
+        return None, False
 
     def sync(self) -> None:
         """Bring to the disk what was taken in: once for many jobs."""
         for folder in self._unsynced:
             sync_folder(folder)
         self._unsynced.clear()
-
-    def trust(self, action: str, attempt: str) -> None:
-        """Take the hashes that a job has computed for known, unless its files have travelled since."""
-        receipt = self.session.store.receipt(action)
-        if receipt is not None and receipt.get("attempt") == attempt and self.kind != "transfer":
-            self.session.store.remember(action, receipt)
 
     def clear(self, attempt: str) -> None:
         """Take the folder of an attempt away."""

@@ -193,4 +193,4 @@ def test_a_result_of_another_attempt_is_not_taken_for_this_one(left):
     jobs, request = left("done")
     path = request.folder / "done" / "receipt.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"attempt": "other"}))
-    assert jobs.adopt(request.attempt) is None
+    assert jobs.adopt(request.attempt) == (None, False)
