@@ -155,7 +155,7 @@ SNAKEFILE = """rule all:
 rule nothing:
     output: "out/{{n}}"
     container: "{image}"
-    resources: mem_mb=100, disk_mb=1000
+    resources: mem_mb=100, disk_mb=1000, getenv="True"
     shell: "touch {{output}}"
 """
 
