@@ -1,15 +1,15 @@
 -- The catalog of one analysis, catalog.duckdb.
 --
--- It is derived, never edited: graph.json (what the analysis asks for), the journal (what happened) and the receipts in
+-- It is derived, never edited: graph.duckdb (what the analysis asks for), the journal (what happened) and the receipts in
 -- store/ (what each job read and made) are the truth, and automagic.bookkeeping.catalog rebuilds all of it from them.
--- Every table is exported, ordered, as catalog/<table>.parquet.
+-- Every table is exported, ordered, as catalog/<table>.parquet. Keys are not declared: rows are unique by how they are
+-- made, and checking that takes longer than all the rest.
 -- Times are UTC text, 2026-01-31T12:00:00Z. Hashes are SHA-256 in hex.
 
 -- What the catalog is about: analysis, engine, environment.<engine> (image or host environment, and its digest), schema, note.1, note.2 … (what the selection left out, and why)
 CREATE TABLE meta (
     key   VARCHAR NOT NULL,
-    value VARCHAR,
-    PRIMARY KEY (key)
+    value VARCHAR
 );
 
 -- The selected runs. One row a run (both telescopes).
@@ -21,8 +21,7 @@ CREATE TABLE runs (
     zenith     DOUBLE,            -- deg, mean
     azimuth    DOUBLE,            -- deg, mean
     period     VARCHAR,           -- observation period, ST.03.07 …
-    attributes VARCHAR,           -- JSON: everything else that the index knows of the run
-    PRIMARY KEY (run)
+    attributes VARCHAR            -- JSON: everything else that the index knows of the run
 );
 
 -- The selection: each run of the source (and others near it) that was looked at, taken or left out for one reason.
@@ -49,8 +48,7 @@ CREATE TABLE selection (
     rate         DOUBLE,          -- Hz, L3
     version      VARCHAR,         -- of the processing
     conditions   VARCHAR,         -- in words
-    remarks      VARCHAR,         -- what is unusual about a run that is taken
-    PRIMARY KEY (run)
+    remarks      VARCHAR          -- what is unusual about a run that is taken
 );
 
 -- Files in storage that tasks read. Files that tasks make are products.
@@ -61,8 +59,7 @@ CREATE TABLE files (
     run        BIGINT,
     telescope  INTEGER,           -- 1, 2, or NULL for both
     size       BIGINT,            -- bytes; NULL where the file was not there
-    sha256     VARCHAR,
-    PRIMARY KEY (path)
+    sha256     VARCHAR
 );
 
 -- The Monte Carlo sets that the analysis uses.
@@ -73,8 +70,7 @@ CREATE TABLE mc_sets (
     zenith_min DOUBLE,            -- deg
     zenith_max DOUBLE,            -- deg
     period     VARCHAR,
-    attributes VARCHAR,           -- JSON: the rest
-    PRIMARY KEY (mc_set)
+    attributes VARCHAR            -- JSON: the rest
 );
 
 -- The tasks of the analysis as it is now. One row a node of the graph.
@@ -87,14 +83,15 @@ CREATE TABLE tasks (
     executable VARCHAR,
     arguments  VARCHAR,           -- words after the executable, quoted as for a shell
     card       VARCHAR,           -- hash of the rendered card; NULL without one
-    action     VARCHAR,           -- the identity; NULL while an input does not exist yet
-    state      VARCHAR,           -- done, failed, blocked (something before it failed), pending
+    recipe     VARCHAR,           -- hash of what the task itself brings into its action: all but engine and inputs
+    form       VARCHAR,           -- hash of the card without comments, in order
+    action     VARCHAR,           -- the action that was last done for it; NULL where none was
+    state      VARCHAR,           -- done (and nothing has changed since), failed, blocked (something before it failed), pending
     reason     VARCHAR,           -- why it failed or is blocked
     cores      INTEGER,
     memory_mb  INTEGER,
     disk_mb    INTEGER,
-    minutes    DOUBLE,
-    PRIMARY KEY (task)
+    minutes    DOUBLE
 );
 
 -- Attempts. One row each time that a job was started, in this analysis, ever.
@@ -119,11 +116,21 @@ CREATE TABLE jobs (
     max_rss_mb   DOUBLE,          -- memory that it used
     disk_mb      DOUBLE,          -- what lay in its scratch folder at the end, inputs not counted
     host         VARCHAR,
-    environment  VARCHAR,         -- "image sha256:…", or "host environment sha256:…"
-    PRIMARY KEY (attempt)
+    environment  VARCHAR          -- "image sha256:…", or "host environment sha256:…"
 );
 
--- Files that the tasks made, as they are in store/. One row a file of a done task.
+-- What was last done for each task that is in the analysis. One row a task; tasks.state tells whether it still counts.
+CREATE TABLE made (
+    task          VARCHAR NOT NULL,
+    action        VARCHAR,
+    recipe        VARCHAR,        -- as they were then; NULL in what older versions made
+    form          VARCHAR,
+    engine_digest VARCHAR,
+    attempt       VARCHAR,        -- NULL where the action was found in the store
+    time          VARCHAR
+);
+
+-- Files that the tasks made, as they are in store/. One row a file of what was last done for a task.
 CREATE TABLE products (
     task    VARCHAR NOT NULL,
     name    VARCHAR NOT NULL,     -- below the action's folder
@@ -132,11 +139,10 @@ CREATE TABLE products (
     path    VARCHAR,              -- where it is, relative to the analysis folder
     size    BIGINT,
     sha256  VARCHAR,
-    action  VARCHAR,
-    PRIMARY KEY (task, name)
+    action  VARCHAR
 );
 
--- What each done task read. One row an input file.
+-- What was read for that. One row an input file.
 CREATE TABLE lineage (
     task      VARCHAR NOT NULL,
     role      VARCHAR NOT NULL,   -- what the file was to the program: calibrated, m1, mc …
@@ -144,16 +150,14 @@ CREATE TABLE lineage (
     sha256    VARCHAR,
     from_task VARCHAR,            -- the task that made it; NULL for a file in storage
     path      VARCHAR,            -- the file in storage; NULL for a product
-    action    VARCHAR,
-    PRIMARY KEY (task, role, name)
+    action    VARCHAR
 );
 
 -- The rendered cards. One row a different card.
 CREATE TABLE cards (
     card    VARCHAR NOT NULL,     -- hash of the text
     program VARCHAR,
-    text    VARCHAR,
-    PRIMARY KEY (card)
+    text    VARCHAR
 );
 
 -- Under which conditions a task's data were taken or simulated: run, telescope, zenith, period, nsb, cleaning levels …
@@ -161,8 +165,7 @@ CREATE TABLE conditions (
     task   VARCHAR NOT NULL,
     key    VARCHAR NOT NULL,
     value  VARCHAR,
-    number DOUBLE,                -- the same as a number, where it is one
-    PRIMARY KEY (task, key)
+    number DOUBLE                 -- the same as a number, where it is one
 );
 
 -- Numbers that the science steps found, from the "results" lists of their JSON products.
@@ -173,6 +176,5 @@ CREATE TABLE results (
     error    DOUBLE,
     unit     VARCHAR,
     text     VARCHAR,             -- the value where it is not a number
-    product  VARCHAR,             -- name of the JSON file
-    PRIMARY KEY (task, key)
+    product  VARCHAR              -- name of the JSON file
 );

@@ -43,6 +43,7 @@ class Storage(RemoteStorage):
     off: list[Root] = Field(default_factory=list)
     public: Literal["magic-rad-max"] | None = None
     index: str = ".index"
+    trust: Literal["signature", "time", "content"] = "signature"
 
     @model_validator(mode="before")
     @classmethod

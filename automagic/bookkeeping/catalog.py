@@ -1,4 +1,4 @@
-"""The DuckDB catalog: rebuilt from graph.json, journal and receipts, never edited, and put in place whole.
+"""The DuckDB catalog: rebuilt from graph, journal and receipts, never edited, and put in place whole.
 
 A rebuild writes a new file and renames it, so that readers always find a whole catalog and never a lock. The
 same content gives the same bytes in every Parquet export (not in the .duckdb file, whose bytes DuckDB does
@@ -7,100 +7,167 @@ not promise).
 
 from __future__ import annotations
 
-import filecmp
-import hashlib
+import contextlib
 import json
 import math
 import os
-import shlex
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
+from automagic.bookkeeping import events, hashes, stale
 from automagic.bookkeeping.folder import Folder
-from automagic.bookkeeping.journal import read_journal
-from automagic.bookkeeping.store import Receipt, read_receipt
+from automagic.bookkeeping.journal import journals
 
 SCHEMA = Path(__file__).resolve().parents[2] / "catalog" / "schema.sql"
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
+
+FEW, SMALL = 5000, " (BLOCK_SIZE 16384)"
+"""With fewer tasks than this, a file of a few kB need not be of 2 MB."""
 
 Row = dict[str, Any]
-_ENDED = ("done", "failed", "cancelled")
+
+_META = """
+INSERT INTO meta SELECT 'schema', ? UNION ALL SELECT 'analysis', ? UNION ALL SELECT 'journal', ?
+UNION ALL SELECT 'graph', value FROM g.about WHERE key = 'content'
+UNION ALL SELECT key, value FROM g.about WHERE key = 'engine'
+UNION ALL SELECT 'note.' || row_number() OVER (), note FROM (
+    SELECT unnest(from_json(value, '["VARCHAR"]')) AS note FROM g.about WHERE key = 'notes')
+"""
+
+# What drivers said last of each engine; they are what "up to date" is measured by here.
+_ENGINES = """
+CREATE TEMP TABLE told AS SELECT engine, arg_max(json_extract_string(digests, '$."' || engine || '"'), n) AS digest,
+       arg_max(json_extract_string(environments, '$."' || engine || '"'), n) AS environment
+FROM (SELECT n, unnest(json_keys(digests)) AS engine, digests, environments FROM events WHERE event = 'start')
+GROUP BY engine;
+CREATE TEMP TABLE digests AS SELECT engine, digest FROM told;
+INSERT INTO meta SELECT 'digest.' || engine, digest FROM told ORDER BY engine;
+INSERT INTO meta SELECT 'environment.' || engine, environment FROM told ORDER BY engine;
+"""
+
+_COPIED = """
+INSERT INTO conditions SELECT * FROM g.conditions;
+INSERT INTO cards
+SELECT c.card, min(t.program), any_value(c.text) FROM g.cards c JOIN g.tasks t USING (card) GROUP BY 1 ORDER BY 1;
+INSERT INTO files BY NAME SELECT f.*, h.size, h.sha256 FROM g.files f LEFT JOIN hashed h USING (path) ORDER BY path;
+"""
+
+_TASKS = """
+CREATE TEMP TABLE ended AS
+SELECT e.task, e.event, coalesce(e.reason, e.cause || ' failed') AS reason FROM events e JOIN (
+    SELECT max(n) AS n FROM events WHERE task IS NOT NULL AND (
+        event IN ('done', 'found', 'cancelled', 'blocked', 'problem') OR event = 'failed' AND again IS NOT TRUE)
+    GROUP BY task) USING (n);
+INSERT INTO tasks BY NAME
+SELECT t.task, t.position, stage, program, engine, executable, arguments, card, t.recipe, t.form, m.action,
+       CASE WHEN a.position IS NULL THEN 'done' WHEN e.event IN ('failed', 'problem') THEN 'failed'
+            WHEN e.event = 'blocked' THEN 'blocked' ELSE 'pending' END AS state,
+       CASE WHEN a.position IS NOT NULL AND e.event IN ('failed', 'problem', 'blocked') THEN e.reason END AS reason,
+       cores, memory_mb, disk_mb, minutes
+FROM g.tasks t LEFT JOIN affected a USING (position) LEFT JOIN made m USING (task) LEFT JOIN ended e USING (task)
+ORDER BY t.position
+"""
 
 
-def save_graph(folder: Folder, graph: Mapping[str, Any]) -> bool:
-    """Keep what the analysis asks for (`automagic.runner.session`); tell whether it differs from before.
-
-    Its tasks, of which there may be many, are written one a line and one after the other.
-    """
-    folder.graph.parent.mkdir(parents=True, exist_ok=True)
-    new = folder.graph.with_suffix(".new")
-    with open(new, "w", encoding="utf-8") as file:
-        rest = {key: value for key, value in graph.items() if key != "tasks"}
-        text = json.dumps(rest, indent=1, sort_keys=True, ensure_ascii=False)
-        file.write(f'{text[:-1].rstrip()}{"," if rest else ""}\n "tasks": [')
-        for number, task in enumerate(graph["tasks"]):
-            file.write(",\n" if number else "\n")
-            file.write(json.dumps(task, sort_keys=True, ensure_ascii=False))
-        file.write("\n ]\n}\n")
-    if folder.graph.exists() and filecmp.cmp(folder.graph, new, shallow=False):
-        new.unlink()
-        return False
-    new.replace(folder.graph)
-    return True
-
-
-def load_graph(folder: Folder) -> dict[str, Any]:
-    """Return what the analysis asked for at its last run; empty tables where it never ran."""
-    try:
-        return from_json(folder.graph.read_bytes())  # it can have 100,000 tasks, and is read often
-    except (OSError, ValueError):
-        return {"tasks": [], "runs": [], "mc_sets": [], "notes": [], "selection": []}
-
-
-# --- rows
-
-
-def tables(folder: Folder, live: bool = False) -> dict[str, list[Row]]:
-    """Return the rows of every table.
+def rebuild(folder: Folder, live: bool = False) -> None:
+    """Write catalog.duckdb and its Parquet exports anew from graph, journal and receipts.
 
     Parameters
     ----------
     live
         Whether a driver is running: attempts without an end are running then, and lost otherwise.
     """
-    graph = load_graph(folder)
-    found: dict[str, list[Row]] = {
-        "meta": _meta(folder, graph),
-        "runs": [_known(run, _RUN, "run") for run in graph["runs"]],
-        "mc_sets": [_known({**mc, "mc_set": mc.get("name")}, _MC, "mc_set") for mc in graph["mc_sets"]],
-        "selection": list(graph.get("selection", ())),
-        "tasks": [_task(number, task) for number, task in enumerate(graph["tasks"])],
-        "jobs": _jobs(folder, graph, live),
-        "conditions": [row for task in graph["tasks"] for row in _conditions(task)],
-        "cards": _cards(graph),
-        "files": _files(graph),
-        "products": [],
-        "lineage": [],
-        "results": [],
-    }
-    for task in graph["tasks"]:
-        if task["state"] != "done":
-            continue
-        receipt = read_receipt(folder.action(task["action"]))
-        if receipt is not None:
-            found["products"] += _products(folder, task, receipt)
-            found["lineage"] += _lineage(task, receipt)
-            found["results"] += _results(folder, task, receipt)
-    return found
+    import duckdb
+
+    new = folder.database.with_suffix(".new")
+    for path in (new, new.with_suffix(".new.wal")):
+        path.unlink(missing_ok=True)
+    hashes.settle(folder.hashes)
+    with duckdb.connect() as connection:  # in memory, and written at once: half the time of tables on disk
+        fill(connection, folder, live)
+        _export(connection, folder.exports)
+        quoted = str(new).replace("'", "''")
+        few = connection.execute("SELECT count(*) FROM tasks").fetchone()[0] < FEW  # type: ignore[index]
+        connection.execute(f"ATTACH '{quoted}' AS file{SMALL if few else ''}")
+        connection.execute("COPY FROM DATABASE memory TO file")
+        connection.execute("DETACH file")
+    new.replace(folder.database)
+
+
+def fill(connection: Any, folder: Folder, live: bool = False) -> None:
+    """Make all tables of the catalog in an empty database."""
+    attach_graph(connection, folder)
+    connection.execute(SCHEMA.read_text(encoding="utf-8"))
+    events.load(connection, folder)
+    events.find_lost(connection, folder, live)
+    connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder)])
+    connection.execute(_ENGINES)
+    _rows_of_the_index(connection)
+    hashes.load(connection, folder.hashes, folder.root)
+    connection.execute("CREATE TEMP VIEW hashed AS SELECT * FROM known")
+    connection.execute(_COPIED)
+    connection.execute("CREATE TEMP TABLE damaged (task VARCHAR, name VARCHAR)")
+    _brought(connection)
+    stale.select(connection, None)
+    stale.compare(connection)
+    connection.execute(_TASKS)
+    _insert(connection, "results", _results(connection, folder))
+
+
+def _brought(connection: Any) -> None:
+    """Take the files of staging tasks from the journal: each has told their hashes."""
+    connection.execute("""
+        CREATE TEMP TABLE brought AS
+        SELECT t.position, p.name, p.sha256 FROM products p JOIN g.tasks t USING (task) WHERE t.engine = 'stage'
+    """)
+
+
+def attach_graph(connection: Any, folder: Folder) -> None:
+    """Attach the graph as ``g``; an empty one where the analysis was never expanded."""
+    from automagic.graph.asked import Asked, save
+
+    try:
+        Asked(folder.graph).connection.close()
+        target = str(folder.graph)
+    except FileNotFoundError:
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory() as place:  # the file may go once it is open
+            target = str(Path(place) / "graph.duckdb")
+            save(Path(target), {}, {"notes": []})
+            _attach(connection, target)
+        return
+    _attach(connection, target)
+
+
+def _attach(connection: Any, path: str) -> None:
+    quoted = path.replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS g (READ_ONLY)")
+
+
+def journal_state(folder: Folder) -> str:
+    """Return what tells whether the journal has grown: the newest file's name and the size of all."""
+    found = journals(folder.journal)
+    return json.dumps([found[-1].name if found else "", sum(path.stat().st_size for path in found)])
+
+
+# --- rows that are not made in SQL alone
 
 
 _RUN = ("run", "night", "source", "wobble", "azimuth", "period")
 _MC = ("mc_set", "particle", "period")
+
+
+def _rows_of_the_index(connection: Any) -> None:
+    about = dict(connection.execute("SELECT key, value FROM g.about").fetchall())
+    runs, mc_sets, selection = (json.loads(about.get(key, "[]")) for key in ("runs", "mc_sets", "selection"))
+    _insert(connection, "runs", [_known(run, _RUN, "run") for run in runs])
+    _insert(connection, "mc_sets", [_known({**mc, "mc_set": mc.get("name")}, _MC, "mc_set") for mc in mc_sets])
+    _insert(connection, "selection", selection)
 
 
 def _known(row: Row, columns: Iterable[str], key: str) -> Row:
@@ -117,194 +184,66 @@ def _known(row: Row, columns: Iterable[str], key: str) -> Row:
     return made
 
 
-def _meta(folder: Folder, graph: Mapping[str, Any]) -> list[Row]:
-    pairs: dict[str, str | None] = {"schema": SCHEMA_VERSION, "analysis": folder.name}
-    pairs |= {f"environment.{engine}": text for engine, text in graph.get("environments", {}).items()}
-    pairs["engine"] = graph.get("engine")
-    pairs |= {f"digest.{engine}": digest for engine, digest in graph.get("digests", {}).items()}
-    pairs |= {f"note.{number}": note for number, note in enumerate(graph["notes"], 1)}
-    return [{"key": key, "value": value} for key, value in pairs.items()]
-
-
-def _task(number: int, task: Mapping[str, Any]) -> Row:
-    plain = ("stage", "program", "engine", "executable", "action", "state", "reason")
-    return {
-        "task": task["name"],
-        "position": number,
-        **{key: task.get(key) for key in plain},
-        "arguments": shlex.join(task["arguments"]),
-        "card": card_hash(task["card"]),
-        **task["resources"],
-    }
-
-
-def card_hash(text: str) -> str | None:
-    """Return the hash of a card's text, or `None` for none."""
-    return hashlib.sha256(text.encode()).hexdigest() if text else None
-
-
-def _cards(graph: Mapping[str, Any]) -> list[Row]:
-    rows = {
-        card_hash(task["card"]): {"program": task["program"], "text": task["card"]}
-        for task in graph["tasks"]
-        if task["card"]
-    }
-    return [{"card": card, **row} for card, row in rows.items()]
-
-
-def _conditions(task: Mapping[str, Any]) -> Iterable[Row]:
-    for key, value in task["conditions"].items():
-        number = float(value) if isinstance(value, int | float) else None
-        text = value if isinstance(value, str) else json.dumps(value)
-        yield {"task": task["name"], "key": key, "value": text, "number": number}
-
-
-def _files(graph: Mapping[str, Any]) -> list[Row]:
-    rows: dict[str, Row] = {}
-    for task in graph["tasks"]:
-        for each in task["inputs"]:
-            if each["path"] is None:
-                continue
-            checks = each.get("checks", {})
-            rows[each["path"]] = {
-                "path": each["path"],
-                "name": each["name"],
-                "level": checks.get("level") or each["role"],
-                "run": checks.get("run"),
-                "telescope": checks.get("telescope"),
-                "size": each.get("size"),
-                "sha256": each.get("sha256"),
-            }
-    return list(rows.values())
-
-
-def _jobs(folder: Folder, graph: Mapping[str, Any], live: bool) -> list[Row]:
-    rows: dict[str, Row] = {}
-    tasks = {task["name"]: task for task in graph["tasks"]}
-    for event in read_journal(folder.journal):
-        attempt = event.get("attempt")
-        if attempt is None:
-            continue
-        row = rows.setdefault(
-            attempt, {"attempt": attempt, "task": event["task"], "action": event["action"], "state": "lost"}
-        )
-        if "requested_mb" in event:
-            row["requested_mb"] = event["requested_mb"]
-        if event["event"] == "submitted":
-            row["submitted"] = event["time"]
-        elif event["event"] == "started":
-            row["started"] = event["time"]
-        elif event["event"] in _ENDED:
-            row |= {"state": event["event"], "ended": event["time"], **_measured(event)}
-    for row in rows.values():
-        if row["state"] == "lost":
-            _find_lost(folder, row, live)
-    for row in rows.values():
-        task = tasks.get(row["task"], {})
-        row |= {"program": task.get("program"), "cores": task.get("resources", {}).get("cores")}
-        # of an exit code that does not fail the task
-        if row["state"] == "done" and row.get("exit_code"):
-            row["remark"] = task.get("exit_codes", {}).get(str(row["exit_code"]))
-    return list(rows.values())
-
-
-def _measured(told: Mapping[str, Any]) -> Row:
-    """Pick what journal or receipt tell of how an attempt ended and what it used."""
-    keys = ("reason", "cause", "exit_code", "wall_s", "cpu_s", "max_rss_mb", "input_mb", "host", "environment")
-    return {**{key: told.get(key) for key in keys}, "disk_mb": told.get("scratch_mb")}
-
-
-def _find_lost(folder: Folder, row: Row, live: bool) -> None:
-    """Fill in an attempt whose end is not in the journal: its receipt may still say how it ended."""
-    for place in (folder.action(row["action"]), folder.failure(row["action"])):
-        receipt = read_receipt(place)
-        if receipt is not None and receipt.get("attempt") == row["attempt"]:
-            row |= {"state": receipt.get("state"), "ended": receipt.get("ended"), **_measured(receipt)}
-            return
-    if live:
-        row["state"] = "running"
-
-
-def _products(folder: Folder, task: Mapping[str, Any], receipt: Receipt) -> Iterable[Row]:
-    links = {output["name"]: output for output in task["outputs"]}
-    for product in receipt.get("outputs", ()):
-        path = folder.action(task["action"]) / product["name"]
-        yield {
-            "task": task["name"],
-            "name": product["name"],
-            "level": links.get(product["name"], product).get("level"),
-            "link": links.get(product["name"], {}).get("link"),
-            "path": path.relative_to(folder.root).as_posix(),
-            "size": product["size"],
-            "sha256": product["sha256"],
-            "action": task["action"],
-        }
-
-
-def _lineage(task: Mapping[str, Any], receipt: Receipt) -> Iterable[Row]:
-    """Say what the products came from: hashes as in the receipt, tasks and paths as they are today."""
-    today = {(each["role"], each["name"]): each for each in task["inputs"]}
-    for each in receipt.get("inputs", ()):
-        now = today.get((each["role"], each["name"]), each)
-        yield {
-            "task": task["name"],
-            "role": each["role"],
-            "name": each["name"],
-            "sha256": each["sha256"],
-            "from_task": now.get("task"),
-            "path": now.get("path"),
-            "action": task["action"],
-        }
-
-
-def _results(folder: Folder, task: Mapping[str, Any], receipt: Receipt) -> Iterable[Row]:
-    for product in receipt.get("outputs", ()):
-        if not product["name"].endswith(".json"):
-            continue
+def _results(connection: Any, folder: Folder) -> list[Row]:
+    """Return the numbers in JSON products of tasks that are done."""
+    rows: list[Row] = []
+    found = connection.execute("""
+        SELECT task, name, path FROM products JOIN tasks USING (task, action)
+        WHERE state = 'done' AND name LIKE '%.json' ORDER BY position, name
+    """).fetchall()
+    for task, name, path in found:
         try:
-            content = json.loads((folder.action(task["action"]) / product["name"]).read_text(encoding="utf-8"))
+            content = json.loads((folder.root / path).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         results = content.get("results") if isinstance(content, dict) else None
-        for result in results if isinstance(results, list) else ():
-            value, error = result.get("value"), result.get("error")
-            number = value if _is_number(value) else None
-            yield {
-                "task": task["name"],
-                "key": str(result.get("key")),
-                "value": number,
-                "error": error if _is_number(error) else None,
-                "unit": result.get("unit"),
-                "text": None if number is not None or value is None else str(value),
-                "product": product["name"],
-            }
+        rows += [_result(task, name, result) for result in (results if isinstance(results, list) else ())]
+    return rows
+
+
+def _result(task: str, product: str, result: Mapping[str, Any]) -> Row:
+    value, error = result.get("value"), result.get("error")
+    number = value if _is_number(value) else None
+    return {
+        "task": task,
+        "key": str(result.get("key")),
+        "value": number,
+        "error": error if _is_number(error) else None,
+        "unit": result.get("unit"),
+        "text": None if number is not None or value is None else str(value),
+        "product": product,
+    }
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _insert(connection: Any, table: str, rows: list[Row]) -> None:
+    import pyarrow as pa
+
+    if not rows:
+        return
+    types = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "INTEGER": pa.int32(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+    }
+    about = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
+    columns = {name: pa.array([row.get(name) for row in rows], type=types[kind]) for name, kind in about}
+    connection.register("incoming", pa.table(columns))
+    connection.execute(f"INSERT INTO {table} SELECT * FROM incoming")  # noqa: S608 (names of our own)
+    connection.unregister("incoming")
+
+
 # --- the files
 
 
-def rebuild(folder: Folder, live: bool = False) -> None:
-    """Write catalog.duckdb and its Parquet exports anew from graph.json, journal and receipts."""
-    import duckdb
-
-    new = folder.database.with_suffix(".new")
-    for path in (new, new.with_suffix(".new.wal")):
-        path.unlink(missing_ok=True)
-    rows = tables(folder, live)
-    with duckdb.connect(str(new)) as connection:
-        connection.execute("SET threads = 1")
-        connection.execute(SCHEMA.read_text(encoding="utf-8"))
-        connection.execute("BEGIN")
-        for table, content in rows.items():
-            _insert(connection, table, content)
-        connection.execute("COMMIT")
-        _export(connection, folder.exports, rows)
-        connection.execute("CHECKPOINT")
-    new.replace(folder.database)
+def tables() -> list[str]:
+    """List the tables of the catalog."""
+    return re.findall(r"^CREATE TABLE (\w+)", SCHEMA.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def rebuild_apart(folder: Folder, live: bool = False) -> None:
@@ -321,36 +260,12 @@ def rebuild_apart(folder: Folder, live: bool = False) -> None:
         raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
 
 
-def _insert(connection: Any, table: str, rows: list[Row]) -> None:
-    """Insert rows; of two with the same key the later counts."""
-    import pyarrow as pa
-
-    if not rows:
-        return
-    types = {
-        "VARCHAR": pa.string(),
-        "BIGINT": pa.int64(),
-        "INTEGER": pa.int32(),
-        "DOUBLE": pa.float64(),
-        "BOOLEAN": pa.bool_(),
-    }
-    about = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
-    columns = {
-        name: pa.array([row.get(name) for row in rows], type=types[kind], from_pandas=False) for name, kind in about
-    }
-    connection.register("incoming", pa.table(columns))
-    connection.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM incoming")  # noqa: S608 (names of our own)
-    connection.unregister("incoming")
-
-
-def _export(connection: Any, folder: Path, names: Iterable[str]) -> None:
+def _export(connection: Any, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for table in names:
+    for table in tables():
         path, new = folder / f"{table}.parquet", folder / f".{table}.{os.getpid()}"
         target = str(new).replace("'", "''")
-        connection.execute(
-            f"COPY (SELECT * FROM {table} ORDER BY ALL) TO '{target}' (FORMAT parquet)"  # noqa: S608
-        )
+        connection.execute(f"COPY {table} TO '{target}' (FORMAT parquet)")
         if path.exists() and path.read_bytes() == new.read_bytes():
             new.unlink()
         else:
@@ -360,19 +275,20 @@ def _export(connection: Any, folder: Path, names: Iterable[str]) -> None:
 def connect(folder: Folder) -> Any:
     """Open the catalog for reading; where somebody holds the file open for writing, from its Parquet exports.
 
-    Statements can read the catalog's tables and nothing else, and can write nothing.
+    A catalog that is gone, or of an older version, is made anew. Statements can read the catalog's tables and nothing
+    else, and can write nothing.
 
     Raises
     ------
     FileNotFoundError
-        There is no catalog yet.
+        Nothing was ever run here.
     """
     import duckdb
 
-    if not folder.database.exists() and not folder.exports.exists():
+    if not folder.graph.exists() and not journals(folder.journal) and not folder.exports.exists():
         raise FileNotFoundError(folder.database)
     try:
-        connection = duckdb.connect(str(folder.database), read_only=True)
+        connection = _current(folder)
     except duckdb.IOException:
         connection = duckdb.connect()
         for path in sorted(folder.exports.glob("*.parquet")):
@@ -381,3 +297,67 @@ def connect(folder: Folder) -> Any:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _current(folder: Folder) -> Any:
+    """Open the catalog, made anew where it is not of today's form."""
+    import duckdb
+
+    for attempt in range(2):
+        if folder.database.exists():
+            connection = duckdb.connect(str(folder.database), read_only=True)
+            with contextlib.suppress(duckdb.Error):
+                row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+                if row == (SCHEMA_VERSION,):
+                    return connection
+            connection.close()
+        if attempt == 0:
+            renew(folder)
+    raise duckdb.IOException(f"{folder.database} cannot be read")
+
+
+def renew(folder: Folder) -> None:
+    """Make the catalog anew where nobody else does; a reader who may not write leaves it."""
+    from automagic.bookkeeping.lock import is_held
+
+    with contextlib.suppress(OSError):
+        rebuild(folder, live=is_held(folder))
+
+
+def attach(connection: Any, folder: Folder) -> None:
+    """Bring graph (``g``) and catalog into a connection: what the journal says now, or at the last look of a driver.
+
+    Where no driver runs and the file is older than the journal (a driver was killed), it is made anew.
+    """
+    from automagic.bookkeeping.lock import is_held
+
+    if not is_current(folder) and not is_held(folder):
+        renew(folder)
+    attach_graph(connection, folder)
+    if _form(folder) == SCHEMA_VERSION:
+        quoted = str(folder.database).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS c (READ_ONLY)")
+        for table in tables():
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM c.{table}")  # noqa: S608 (names of our own)
+    else:  # nobody has made one that could be read, or may
+        connection.execute("DETACH g")
+        fill(connection, folder, live=is_held(folder))
+
+
+def is_current(folder: Folder, content: str | None = None) -> bool:
+    """Tell whether the catalog's file has all that the journal has, and is of this graph, where one is given."""
+    if _form(folder) != SCHEMA_VERSION or _form(folder, "journal") != journal_state(folder):
+        return False
+    return content is None or _form(folder, "graph") == content
+
+
+def _form(folder: Folder, key: str = "schema") -> str | None:
+    """Return what the catalog's file says of itself; `None` where there is none that can be read."""
+    import duckdb
+
+    if not folder.database.exists():
+        return None
+    with contextlib.suppress(duckdb.Error), duckdb.connect(str(folder.database), read_only=True) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        return None if row is None else str(row[0])
+    return None

@@ -43,8 +43,8 @@ class Folder:
 
     @property
     def graph(self) -> Path:
-        """What the analysis asks for, as its last expansion said."""
-        return self.root / "journal" / "graph.json"
+        """What the analysis asks for, as its last expansion said (`automagic.graph.asked`)."""
+        return self.root / "journal" / "graph.duckdb"
 
     @property
     def lock(self) -> Path:
@@ -53,8 +53,8 @@ class Folder:
 
     @property
     def hashes(self) -> Path:
-        """Cache of file hashes; may be deleted at any time."""
-        return self.root / "journal" / "hashes.cache"
+        """Hashes of files that were looked at; may be deleted at any time."""
+        return self.root / "journal" / "hashes.parquet"
 
     @property
     def database(self) -> Path:

@@ -7,43 +7,83 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from automagic.job.spec import sha256_file, signature
 
 _SETTLED_NS = 50_000_000  # a file changed this short a time ago could change again within the clock's grain
 
+_FEW = 1000
+"""So many new lines are read beside the table without trouble."""
+
+COLUMNS = {
+    "path": "VARCHAR",
+    "size": "BIGINT",
+    "mtime_ns": "BIGINT",
+    "inode": "UBIGINT",
+    "ctime_ns": "BIGINT",
+    "sha256": "VARCHAR",
+}
+
+# The lines that came later count. A line that a crash cut short is passed over.
+_ALL = """
+SELECT DISTINCT ON (path) {columns} FROM (
+    SELECT {columns}, 0 AS line FROM ({table})
+    UNION ALL BY NAME
+    SELECT {columns}, row_number() OVER () AS line
+    FROM read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {types})
+) WHERE path IS NOT NULL AND sha256 IS NOT NULL ORDER BY path, line DESC
+"""
+
 
 class HashCache:
-    """A cache of SHA-256 hashes in a file that only grows, and is made anew when half of it is stale.
+    """A cache of SHA-256 hashes: a Parquet table, and beside it the lines that came since.
+
+    Both may be deleted at any time. They are read when the first hash is asked for.
 
     Parameters
     ----------
     path
-        The cache's file; `None` keeps it in memory.
+        The table; the lines are beside it (``.lines``). `None` keeps all in memory.
     root
         Paths below it are remembered relative to it, so that the folder can be moved.
+    trust
+        What must be the same for a file to count as unchanged: ``"signature"`` (size, mtime, inode and ctime),
+        ``"time"`` (size and mtime alone, for file systems that do not keep the others), or ``"content"``: every file
+        is read whenever it is asked for.
     """
 
-    def __init__(self, path: Path | None, root: Path) -> None:
+    def __init__(self, path: Path | None, root: Path, trust: str = "signature") -> None:
         self.path = path
         self.root = root.resolve()
-        self.known: dict[str, tuple[list[int], str]] = {}
-        self._new: list[str] = []
-        self._lines = 0
-        if path is not None and path.exists():
-            self._read(path)
+        self.trust = trust
+        self._known: dict[str, tuple[list[int], str]] | None = None
+        self._new: dict[str, tuple[list[int], str]] = {}
+        self._seen: set[str] = set()
 
-    def _read(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            self._lines += 1
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut short by a crash
-                entry = json.loads(line)
-                self.known[entry["path"]] = (entry["signature"], entry["sha256"])
+    @property
+    def lines(self) -> Path | None:
+        """Where new hashes are appended."""
+        return None if self.path is None else self.path.with_suffix(".lines")
 
-    def _key(self, path: Path) -> str:
+    @property
+    def known(self) -> dict[str, tuple[list[int], str]]:
+        """Signature and hash by path."""
+        if self._known is None:
+            rows = [] if self.path is None else read(self.path)
+            self._known = {row[0]: (list(row[1:5]), row[5]) for row in rows}
+            self._known.update(self._new)
+        return self._known
+
+    def key(self, path: str | Path) -> str:
+        """Return the name under which a file is remembered."""
         absolute = os.path.abspath(path)
         root = f"{self.root}{os.sep}"
         return absolute[len(root) :] if absolute.startswith(root) else absolute
+
+    def same(self, before: list[int], now: list[int]) -> bool:
+        """Tell whether a file counts as unchanged between two signatures."""
+        return before[:2] == now[:2] if self.trust == "time" else before == now
 
     def sha256(self, path: Path) -> str:
         """Return the hash of a file, reading the file only if it changed.
@@ -53,11 +93,12 @@ class HashCache:
         OSError
             The file cannot be read.
         """
-        before = signature(path)
-        found = self.known.get(self._key(path))
-        if found is not None and found[0] == before:
+        before, key = signature(path), self.key(path)
+        found = self.known.get(key)
+        if found is not None and self.same(found[0], before) and (self.trust != "content" or key in self._seen):
             return found[1]
         digest = sha256_file(path)
+        self._seen.add(key)  # with trust in content alone: once a process
         settled = time.time_ns() - max(before[1], before[3]) > _SETTLED_NS
         if signature(path) == before and settled:
             self.remember(path, digest, before)
@@ -66,33 +107,92 @@ class HashCache:
     def remember(self, path: Path, digest: str, seen: list[int] | None = None) -> None:
         """Take a hash that somebody else has just computed."""
         entry = (seen or signature(path), digest)
-        key = self._key(path)
-        if self.known.get(key) != entry:
-            self.known[key] = entry
-            self._new.append(self._line(key))
+        key = self.key(path)
+        self._seen.add(key)
+        if self._known is not None:
+            if self._known.get(key) == entry:
+                return
+            self._known[key] = entry
+        self._new[key] = entry
 
     def recall(self, path: Path) -> tuple[int, str] | None:
         """Return size and hash of a file as last seen, without looking at it; `None` where it never was."""
-        found = self.known.get(self._key(path))
+        found = self.known.get(self.key(path))
         return None if found is None else (found[0][0], found[1])
-
-    def _line(self, key: str) -> str:
-        seen, digest = self.known[key]
-        return json.dumps({"path": key, "signature": seen, "sha256": digest}) + "\n"
 
     def save(self) -> None:
         """Write what is new. Losing it costs time, never correctness."""
-        if self.path is None or not self._new:
+        if self.lines is None or not self._new:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):
-            if self._lines > 2 * len(self.known) + 100:
-                temporary = self.path.with_suffix(".new")
-                temporary.write_text("".join(self._line(key) for key in self.known), encoding="utf-8")
-                temporary.replace(self.path)
-                self._lines = len(self.known)
-            else:
-                with open(self.path, "a", encoding="utf-8") as file:
-                    file.write("".join(self._new))
-                self._lines += len(self._new)
-        self._new.clear()
+        self.lines.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError), open(self.lines, "a", encoding="utf-8") as file:
+            for key, (seen, digest) in self._new.items():
+                row = dict(zip(COLUMNS, (key, *seen, digest), strict=True))
+                file.write(json.dumps(row) + "\n")
+        self._new = {}
+
+
+def relation(path: Path) -> tuple[str, list[str]]:
+    """Return SQL for the remembered hashes, and the values for its placeholders.
+
+    Parameters
+    ----------
+    path
+        Of the table.
+    """
+    lines = path.with_suffix(".lines")
+    columns = ", ".join(COLUMNS)
+    empty = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in COLUMNS.items())} LIMIT 0"
+    table = f"SELECT {columns} FROM read_parquet(?)" if path.exists() else empty  # noqa: S608 (names of our own)
+    files = [str(path)] if path.exists() else []
+    if not lines.exists() or not lines.stat().st_size:
+        return table, files
+    types = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items()) + "}"
+    return _ALL.format(columns=columns, types=types, table=table), [*files, str(lines)]
+
+
+def load(connection: Any, path: Path, root: Path) -> None:
+    """Make the temporary table ``known`` of all remembered hashes, with absolute paths."""
+    sql, values = relation(path)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE known AS "  # noqa: S608 (names of our own)
+        f"SELECT CASE WHEN starts_with(path, '/') THEN path ELSE ? || path END AS path, * EXCLUDE path FROM ({sql})",
+        [f"{root}{os.sep}", *values],
+    )
+
+
+def read(path: Path) -> list[tuple[Any, ...]]:
+    """Return all remembered hashes; none where they cannot be read."""
+    import duckdb
+
+    try:
+        with duckdb.connect() as connection:
+            return connection.execute(*relation(path)).fetchall()
+    except duckdb.Error:
+        return []
+
+
+def settle(path: Path) -> None:
+    """Bring the lines into the table, where there are many. To be called by the one driver alone."""
+    import duckdb
+
+    lines = path.with_suffix(".lines")
+    try:
+        if lines.stat().st_size < _FEW * 100:
+            return
+    except OSError:
+        return
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        try:
+            _copy(connection, *relation(path), path)
+        except duckdb.Error:  # damaged: the files are looked at anew
+            path.unlink(missing_ok=True)
+    lines.unlink()
+
+
+def _copy(connection: Any, sql: str, values: list[str], path: Path) -> None:
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    target = str(new).replace("'", "''")
+    connection.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)", values)
+    new.replace(path)

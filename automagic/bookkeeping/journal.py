@@ -2,8 +2,9 @@
 
 Events: ``start`` and ``end`` of a driver run; ``submitted``, ``started``, ``done``, ``failed`` (with ``again`` where it
 is tried again), ``cancelled`` of an attempt at a task, and ``note`` of what happened to it on the way (``cause``,
-``detail``); ``stopped`` of a stage in which too much failed; ``blocked`` and ``problem`` of a task that was never
-started; ``recalled`` and ``waiting`` (files on tape), ``staged`` and ``released`` (files in the cache).
+``detail``); ``found`` where the store had a task's action from earlier; ``stopped`` of a stage in which too much
+failed; ``blocked`` and ``problem`` of a task that was never started; ``recalled`` and ``waiting`` (files on tape),
+``staged`` and ``released`` (files in the cache). ``done`` and ``found`` tell hashes of what was read and made.
 """
 
 from __future__ import annotations
@@ -58,18 +59,23 @@ class Journal:
             self._file.close()
 
 
+def journals(folder: Path) -> list[Path]:
+    """Return the files of the journal, the oldest first."""
+    return sorted(folder.glob("*.jsonl"))
+
+
 def read_journal(folder: Path) -> Iterator[Event]:
     """Read all events of an analysis in the order in which they happened.
 
     A last line that a crash cut short is left out.
     """
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in journals(folder):
         yield from _events(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
 def latest_journal(folder: Path) -> Iterator[Event]:
     """Read the events of the last driver run alone."""
-    for path in sorted(folder.glob("*.jsonl"))[-1:]:
+    for path in journals(folder)[-1:]:
         yield from _events(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 

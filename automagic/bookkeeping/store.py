@@ -99,16 +99,6 @@ class Store:
         if output.link and link.is_symlink():
             link.unlink()
 
-    def sweep(self, tasks: Iterable[Task]) -> None:
-        """Take away links into the store that belong to no task any more."""
-        wanted = {os.path.normpath(self.folder.root / o.link) for task in tasks for o in task.outputs if o.link}
-        for top in ("products", "results"):
-            for parent, _, names in os.walk(self.folder.root / top):
-                for name in names:
-                    path = os.path.join(parent, name)
-                    if os.path.islink(path) and path not in wanted and "store/" in os.readlink(path):
-                        os.unlink(path)
-
 
 def read_receipt(place: Path) -> Receipt | None:
     """Read the receipt in a folder of the store, or of failures; `None` where there is none that can be read."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from automagic.cards import read_text, render
@@ -47,18 +48,41 @@ def action(task: Task, engine_digest: str, inputs: Iterable[tuple[str, str, str]
     str
         64 hex digits.
     """
-    identity: dict[str, object] = {
+    identity: dict[str, object] = {**_own(task), "engine": engine_digest, "inputs": sorted(inputs)}
+    return _digest(identity)
+
+
+def recipe(task: Task) -> str:
+    """Return the digest of what a task itself brings into its action: all of it but the engine and the inputs."""
+    return _digest(_own(task))
+
+
+def card_form(text: str) -> str | None:
+    """Return the digest of a card in its one form, or `None` without a card."""
+    return _form(text)[1] if text else None
+
+
+@lru_cache(maxsize=4096)
+def _form(text: str) -> tuple[str, str]:
+    form = canonical_card(text)
+    return form, hashlib.sha256(form.encode()).hexdigest()
+
+
+def _own(task: Task) -> dict[str, object]:
+    own: dict[str, object] = {
         "program": task.program,
         "executable": task.executable,
-        "engine": engine_digest,
         "arguments": list(task.arguments),
-        "card": canonical_card(task.card),
-        "inputs": sorted(inputs),
+        "card": _form(task.card)[0] if task.card else "",
     }
     if task.clock != "fixed":
-        identity["clock"] = task.clock
+        own["clock"] = task.clock
     if task.threads != 1:
-        identity["threads"] = task.threads
+        own["threads"] = task.threads
+    return own
+
+
+def _digest(identity: dict[str, object]) -> str:
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

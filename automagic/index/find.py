@@ -37,18 +37,37 @@ def find_runs(analysis: Analysis, kind: str) -> list[Run]:
 
     site, data = analysis.site, analysis.data
     found = planned_runs(analysis, kind)
-    levels = (data.level,) if kind == "observation" else OFF_LEVELS
     roots = site.storage.roots if kind == "observation" else site.storage.off
     if kind == "observation" and data.level == "dl3" and site.storage.public is not None:
         found += loose_runs(fetch(site.storage.public), kind)
     if roots:
-        # without a cone, runs of other sources are left out by their names: nobody looks into their files
-        sources = None
-        if kind == "observation" and data.cone is None:
-            sources = tuple(data.source or (analysis.source.name,))
+        levels, sources = asked_for(analysis, kind)
         with opened(site, levels, sources) as connection:
             found += stored_runs(connection, places(site, roots), levels, kind, sources)
     return sorted(found, key=lambda run: run.run)
+
+
+def asked_for(analysis: Analysis, kind: str) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Return the levels and sources of the runs of a kind that an analysis asks for; `None` for all sources."""
+    if kind != "observation":
+        return OFF_LEVELS, None
+    data = analysis.data
+    # without a cone, runs of other sources are left out by their names: nobody looks into their files
+    return (data.level,), None if data.cone is not None else tuple(data.source or (analysis.source.name,))
+
+
+def passes(analysis: Analysis) -> list[dict[str, Any]]:
+    """Return which headers an analysis wants to be in the index: arguments of `update.Wanted`, as plain data."""
+    storage, found = analysis.site.storage, []
+    for kind, roots in (("observation", storage.roots), ("off", storage.off)):
+        if roots:
+            levels, sources = asked_for(analysis, kind)
+            found.append({"levels": _with_daq(levels), "sources": sources, "mc": False})
+    return found + ([{"levels": MC_LEVELS, "sources": (), "data": False}] if storage.mc else [])
+
+
+def _with_daq(levels: tuple[str, ...]) -> tuple[str, ...]:
+    return (*levels, "report", "pedestal", "calibration") if "raw" in levels else levels
 
 
 def find_mc(analysis: Analysis) -> list[McSet]:
@@ -85,9 +104,7 @@ def opened(
     """Bring a site's index up to date, with the headers of such files, and open it."""
     from automagic.index.update import Wanted, updated
 
-    if "raw" in levels:
-        levels = (*levels, "report", "pedestal", "calibration")
-    wanted = Wanted(levels, sources, data=not mc, mc=mc)
+    wanted = Wanted(_with_daq(levels), sources, data=not mc, mc=mc)
     folder = site.index_folder()
     with updated(folder, all_roots(site), wanted) as (connection, done):
         for note in done.notes:

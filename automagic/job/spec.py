@@ -1,8 +1,8 @@
 """The job spec: all that a job knows, as one JSON file.
 
-Fields: ``task action attempt program engine engine_digest environment`` (words for the receipt); ``command``
-(words; paths in it relative to the scratch folder, but for the program itself); ``card`` (text or empty) and
-``overrides`` (keys of it that a person set); ``inputs`` (role, name, path, sha256, signature, task, checks, copy,
+Fields: ``task action attempt program engine engine_digest recipe form environment`` (words for the receipt);
+``command`` (words; paths in it relative to the scratch folder, but for the program itself); ``card`` (text or empty)
+and ``overrides`` (keys of it that a person set); ``inputs`` (role, name, path, sha256, signature, task, checks, copy,
 and of a staged file its url); ``placed`` (whether the inputs lie in the scratch folder already, as they do in an
 image); ``outputs`` (name, level, link, checks, optional, missing_with); ``resources``; ``exit_codes`` and
 ``tolerated``; ``variables`` (the program's whole environment); ``scratch``, ``store`` and ``failed`` (absolute

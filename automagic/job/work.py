@@ -73,7 +73,7 @@ class Job:
     def _begin_receipt(self) -> None:
         copied = (
             "task", "action", "attempt", "program", "engine", "engine_digest", "environment", "image", "command",
-            "overrides",
+            "overrides", "recipe", "form",
         )  # fmt: skip
         self.receipt.update({key: self.spec.get(key) for key in copied})
         self.receipt.update(started=now(), host=host_name(self.folder), python=platform.python_version())

@@ -6,15 +6,16 @@ catalog itself.
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from automagic.bookkeeping import Folder
-from automagic.bookkeeping.catalog import load_graph
+from automagic.bookkeeping.catalog import journal_state
 from automagic.bookkeeping.driver import Driver, find_driver
 from automagic.executors.policy import POLICIES, policy
 
@@ -167,25 +168,35 @@ def _read_events(connection: Any, journal: list[str]) -> None:
 
 def _tasks(connection: Any, folder: Folder, driver: Driver) -> dict[str, tuple[str, str, str | None]]:
     """Return stage, state and reason of each task as they were last written, in their order."""
-    exports = folder.exports / "tasks.parquet"
-    if exports.exists() and _up_to_date(folder, driver):
-        sql = "SELECT task, stage, state, reason FROM read_parquet(?) ORDER BY position"
-        found = connection.execute(sql, [str(exports)]).fetchall()
-        return {name: (stage, state, reason) for name, stage, state, reason in found}
-    return {task["name"]: (task["stage"], task["state"], task["reason"]) for task in load_graph(folder)["tasks"]}
+    sql = _NO_TASKS
+    if (folder.exports / "tasks.parquet").exists():
+        sql = "SELECT task, position, stage, state, reason FROM read_parquet(?)"
+    values = [str(folder.exports / "tasks.parquet")] if "?" in sql else []
+    if _attach(connection, folder):
+        # the graph has the tasks, and the exports tell of those how they stood at the last look
+        sql = f"""
+            SELECT g.task, g.position, g.stage, coalesce(t.state, 'pending') AS state, t.reason
+            FROM graph.tasks g LEFT JOIN ({sql}) t USING (task)
+        """  # noqa: S608 (names of our own)
+    found = connection.execute(f"SELECT * FROM ({sql}) ORDER BY position", values).fetchall()  # noqa: S608
+    return {name: (stage, state, reason) for name, _, stage, state, reason in found}
 
 
-def _up_to_date(folder: Folder, driver: Driver) -> bool:
-    """Tell whether the exports are of the tasks in the graph, which takes longer to read."""
-    try:
-        written = folder.database.stat().st_mtime
-        if written >= folder.graph.stat().st_mtime:
-            return True
-    except OSError:
+_NO_TASKS = "SELECT '' AS task, 0 AS position, '' AS stage, '' AS state, '' AS reason LIMIT 0"
+
+
+def _attach(connection: Any, folder: Folder) -> bool:
+    """Attach the graph, where there is one."""
+    import duckdb
+
+    if not folder.graph.exists():
         return False
-    # a driver keeps its tasks, and what has happened to them since is in the journal
-    begun = _seconds(driver.since) if driver.running else None
-    return begun is not None and written > begun + 1
+    quoted = str(folder.graph).replace("'", "''")
+    try:
+        connection.execute(f"ATTACH '{quoted}' AS graph (READ_ONLY)")
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _seconds(stamp: str | None) -> float | None:
@@ -196,9 +207,10 @@ def _seconds(stamp: str | None) -> float | None:
 
 
 def _heard(connection: Any, folder: Folder, driver: Driver) -> dict[str, tuple[str, str]]:
-    """Return state and attempt of the tasks of which the journal knows more than the graph."""
+    """Return state and attempt of the tasks of which the journal knows more than the exports of the catalog."""
     current = str(driver.journal or "")
-    known = not driver.running and (driver.ended is not None or _is_newer(folder.graph, driver.journal))
+    name, size = _exported(connection, folder)
+    known = not driver.running and [name, size] == json.loads(journal_state(folder))
     queue = {path.name for path in folder.work.glob("*")} if driver.executor == "condor" else set()
     result = {}
     for task, state, attempt, file in connection.execute(HEARD).fetchall():
@@ -206,16 +218,22 @@ def _heard(connection: Any, folder: Folder, driver: Driver) -> dict[str, tuple[s
             result[task] = (state, attempt)
         elif file == current and driver.running:
             result[task] = (state, attempt or "")
-        elif file == current and not known:
+        elif not known and os.path.basename(file) >= name:
             result[task] = ("pending" if state in (*OPEN, "cancelled") else state, "")
     return result
 
 
-def _is_newer(graph: Path, journal: Path | None) -> bool:
+def _exported(connection: Any, folder: Folder) -> tuple[str, int]:
+    """Return how far the journal was when the catalog was exported: the newest file's name, and the size of all."""
+    import duckdb
+
+    sql = "SELECT value FROM read_parquet(?) WHERE key = 'journal'"
     try:
-        return journal is None or graph.stat().st_mtime > journal.stat().st_mtime
-    except OSError:
-        return False
+        row = connection.execute(sql, [str(folder.exports / "meta.parquet")]).fetchone()
+    except duckdb.Error:
+        return "", 0
+    name, size = json.loads(row[0]) if row else ("", 0)
+    return name, size
 
 
 # --- in numbers

@@ -69,7 +69,7 @@ class Run(cmd_run.Run):
                 runner = Runner(self.dep_manager, reporter, True, always, Stream(verbosity, force_verbosity))
                 return runner.run_all(self.control.task_dispatcher())
             self.dep_manager.close()
-            names = select(session, words, {task.name for task in self.task_list} - {"test"})
+            names = select(session, words, {task.name for task in self.task_list} - {"test"}) if words else None
             if detach:
                 return leave_behind(session)
             with hold(session.folder):
@@ -89,17 +89,15 @@ def refuse_stages(words: list[str], known: list[str]) -> None:
 
 
 def select(session: Session, words: list[str], stages: set[str]) -> list[str]:
-    """Turn the words of the command line into names of tasks; none of them is everything in the analysis."""
-    if not words:
-        return list(session.tasks)
+    """Turn the words of the command line into names of tasks."""
     names: dict[str, None] = {}
-    for word in find_tasks(words, session.tasks, session.folder.root, stages):
+    for word in find_tasks(words, session.ask(), session.folder.root, stages):
         if word in session.tasks:
             names[word] = None
             continue
         found = [name for name in session.tasks if name.startswith(f"{word}:") or fnmatchcase(name, word)]
         if not found:
-            there = dict.fromkeys(each.stage for each in session.tasks.values())
+            there = dict.fromkeys(name.partition(":")[0] for name in session.tasks)
             what = f"{word} tasks" if word in stages else f"task that matches {word!r}"
             raise UserError(
                 f"{session.folder.root.name} has no {what}; its stages are {', '.join(there)}",
@@ -178,7 +176,7 @@ class Info(cmd_info.Info):
         if session is None:
             return super()._execute(pos_args, hide_status)
         try:
-            names = find_tasks(pos_args, session.tasks, session.folder.root, [t.name for t in self.task_list])
+            names = find_tasks(pos_args, session.ask(), session.folder.root, [t.name for t in self.task_list])
         except UserError as error:
             complain(error)
         if len(names) != 1 or names[0] not in session.tasks:

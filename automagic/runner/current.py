@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from doit import get_var
-
+from automagic.bookkeeping import Folder
+from automagic.bookkeeping.lock import is_held
+from automagic.errors import UserError
+from automagic.graph.asked import Asked
 from automagic.runner.find import find_analysis
 from automagic.runner.session import Session, Standing
+
+if TYPE_CHECKING:
+    from automagic.analysis.site import Site
 
 _shown = True
 
@@ -32,35 +41,86 @@ def current() -> Session | None:
     UserError
         There is no such analysis, or something in it is wrong.
     """
+    from doit import get_var
+
     name = get_var("analysis")
     return open_session(find_analysis(name)) if name else None
 
 
 def open_session(folder: Path) -> Session:
-    """Read an analysis and expand it to its tasks."""
+    """Open an analysis with its tasks; it is expanded to them only where something has changed since the last time."""
+    from automagic.graph.key import graph_key
+
+    root = Folder(folder)
+    try:
+        asked = Asked(root.graph)
+        sources = json.loads(asked.about("sources") or "null")
+        if sources is not None and asked.about("key") == graph_key(folder, sources):
+            return session_of(root, asked)
+        asked.connection.close()
+    except FileNotFoundError:
+        pass
+    return session_of(root, Asked(expand_anew(root)))
+
+
+def expand_anew(folder: Folder) -> Path:
+    """Expand an analysis and write its graph; return where.
+
+    While a driver runs, which goes by the graph of its own, this is a file of this process.
+    """
     from automagic.analysis import load
     from automagic.graph import expand
+    from automagic.graph.asked import save
+    from automagic.graph.key import graph_key, sources_of
 
-    analysis = load(folder)
+    analysis = load(folder.root)
     graph = expand(analysis)
+    sources = sources_of(analysis)
     site = analysis.site
-    marssys = {str(name): site.place(each.marssys) for name, each in site.engines.items() if each.marssys}
-    return Session(
-        analysis.folder,
-        graph.tasks,
-        marssys,
-        analysis.cards,
-        {
-            "engine": analysis.engine,
-            "runs": [plain(run) for run in graph.runs],
-            "mc_sets": [plain(mc) for mc in graph.mc_sets],
-            "notes": list(graph.notes),
-            "selection": list(graph.selection),
-        },
-        site.storage.staging(site.place(site.storage.cache)),
-        {str(name): site.place(each.image) for name, each in site.engines.items() if each.image},
-        site,
-    )
+    about = {
+        "sources": sources,
+        "key": graph_key(folder.root, sources),
+        "engine": analysis.engine,
+        "marssys": {str(name): str(site.place(each.marssys)) for name, each in site.engines.items() if each.marssys},
+        "images": {str(name): str(site.place(each.image)) for name, each in site.engines.items() if each.image},
+        "overrides": analysis.cards,
+        "trust": site.storage.trust,
+        "runs": [plain(run) for run in graph.runs],
+        "mc_sets": [plain(mc) for mc in graph.mc_sets],
+        "notes": list(graph.notes),
+        "selection": list(graph.selection),
+    }
+    path = folder.graph
+    if is_held(folder) or not _writable(folder):
+        path = Path(tempfile.mkdtemp(prefix="automagic-")) / "graph.duckdb"
+        atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    try:
+        save(path, graph.tasks, about)
+    except OSError as error:
+        raise UserError(
+            f"{path} could not be written: {os.strerror(error.errno or 0)}", hint="Make room there, and try again."
+        ) from None
+    return path
+
+
+def _writable(folder: Folder) -> bool:
+    return os.access(folder.journal if folder.journal.exists() else folder.root, os.W_OK)
+
+
+def session_of(folder: Folder, asked: Asked) -> Session:
+    """Return the session of an analysis whose graph is known."""
+
+    def paths(key: str) -> dict[str, Path]:
+        return {name: Path(path) for name, path in json.loads(asked.about(key) or "{}").items()}
+
+    def site() -> Site:
+        from automagic.analysis import load_site
+
+        return load_site(folder.root)
+
+    overrides = json.loads(asked.about("overrides") or "{}")
+    trust = asked.about("trust") or "signature"
+    return Session(folder.root, asked, paths("marssys"), overrides, None, None, paths("images"), site, trust)
 
 
 def plain(row: Any) -> dict[str, Any]:

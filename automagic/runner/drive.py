@@ -14,25 +14,37 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from automagic.bookkeeping import Folder, Journal, catalog, read_journal
+from automagic.bookkeeping import Folder, Journal, catalog, links
 from automagic.bookkeeping.usage import Usage
 from automagic.errors import UserError
 from automagic.executors import Executor, LocalExecutor
 from automagic.executors.launch import LAUNCHER
+from automagic.graph.asked import Asked
 from automagic.graph.task import Task
 from automagic.job.bundle import bundle
+from automagic.plan import Plan, make_plan
 from automagic.runner.driver import Driver
 from automagic.runner.estimate import Estimate
 from automagic.runner.jobs import Jobs
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Session
 
+HISTORY = """
+SELECT split_part(task, ':', 1), wall_s FROM read_parquet(?) WHERE state = 'done' AND wall_s IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY split_part(task, ':', 1) ORDER BY ended DESC) <= 200
+"""
+
 CATALOG_EVERY_S = 30.0
 """So often the catalog is brought up to date while jobs run."""
 
 
-def drive(session: Session, names: Iterable[str], reporter: Reporter, always: bool, cores: int) -> int:
+def drive(session: Session, names: Iterable[str] | None, reporter: Reporter, always: bool, cores: int) -> int:
     """Run tasks with all that they need, and bring the record of the analysis up to date.
+
+    Parameters
+    ----------
+    names
+        Tasks that are asked for; `None` for all.
 
     Returns
     -------
@@ -40,18 +52,47 @@ def drive(session: Session, names: Iterable[str], reporter: Reporter, always: bo
         0 where all is done, 1 where something failed, 130 and 143 after SIGINT and SIGTERM.
     """
     folder = session.folder
+    try:
+        asked = session.ask()
+    except OSError as error:
+        raise broken(error, folder) from None
+    names = None if names is None else list(names)
+    plan = make_plan(session, names, always)
+    content = asked.about("content")
+    if not folder.work.exists() and not plan.states and not plan.found and not plan.staging:
+        reporter.begin(session, plan.stages(), plan.stages(), Estimate(1))
+        if not links.intact(folder, content):
+            links.repair(folder, *links_of(folder, asked))
+            links.note(folder, content)
+        plan.close()
+        session.hashes.save()
+        Keeper(session).renew(content)
+        reporter.complete_run()
+        return 0
+    return _run(session, asked, plan, names is None, reporter, always, cores)
+
+
+def _run(session: Session, asked: Asked, plan: Plan, whole: bool, reporter: Reporter, always: bool, cores: int) -> int:
+    """Run what a plan says that is not up to date."""
+    folder, content = session.folder, asked.about("content")
+    total, fresh, made = plan.stages(), plan.fresh_stages(), plan.made()
+    selected = sorted({*plan.states, *plan.found, *plan.staging}, key=asked.names.__getitem__)
+    session.tasks = load(asked, selected)
+    engines = {task.engine for task in session.tasks.values()} - {"stage"}
+    was_intact = links.intact(folder, content)
+    read = plan.read
+    plan.close()
     pyz = bundle(folder.work)
     executor = make_executor(session, pyz, cores)
-    journal = Journal(folder.journal, {"event": "start", **about_driver(session)})
-    keeper = Keeper(session, reporter)
-    selected = closure(session.tasks, names)
+    journal = Journal(folder.journal, {"event": "start", **about_driver(session, engines)})
+    keeper = Keeper(session)
     usage = Usage()
     usage.read(folder)
     jobs = Jobs(session, pyz, executor.kind, usage)
-    driver = Driver(reporter, jobs, executor, journal, always, keeper.checkpoint, selected)
+    driver = Driver(reporter, jobs, executor, journal, always, keeper.checkpoint, selected, whole, read, made)
     estimate = Estimate(executor.cores)
-    estimate.learn(history(folder.journal))
-    reporter.begin(session, selected, estimate)
+    estimate.learn(history(folder.exports))
+    reporter.begin(session, total, fresh, estimate)
     code, stopped = 0, ""
     try:
         with stop_signals():
@@ -71,13 +112,34 @@ def drive(session: Session, names: Iterable[str], reporter: Reporter, always: bo
         if not executor.active:
             executor.close()
             shutil.rmtree(folder.work, ignore_errors=True)
-    if not stopped:
-        session.store.sweep(session.tasks.values())
     reporter.end()
     reporter.stopped = stopped
-    keeper.close(journal, code)
+    keeper.close(journal, code, content)
+    if not stopped and not was_intact:
+        keeper.mend_links(asked)
+    links.note(folder, content if was_intact or not stopped else None)
     reporter.complete_run()
     return code
+
+
+def links_of(folder: Folder, asked: Asked) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the links of tasks that are done, with their products, and all links that tasks may have."""
+    wanted = asked.connection.execute("SELECT link FROM outputs WHERE link <> ''").fetchall()
+    with catalog.connect(folder) as connection:
+        rows = connection.execute("""
+            SELECT link, path FROM products JOIN tasks USING (task, action) WHERE state = 'done' AND link <> ''
+        """).fetchall()
+    return rows, [row[0] for row in wanted]
+
+
+def load(asked: Asked, selected: list[str]) -> dict[str, Task]:
+    """Return tasks and those that they read from, upstream first."""
+    found = asked.load(selected)
+    before = {name for task in found.values() for name in task.upstream if name not in found}
+    if before:
+        found |= asked.load(before)
+        found = {name: found[name] for name in sorted(found, key=asked.names.__getitem__)}
+    return found
 
 
 def make_executor(session: Session, pyz: Path, cores: int) -> Executor:
@@ -90,9 +152,12 @@ def make_executor(session: Session, pyz: Path, cores: int) -> Executor:
     return CondorExecutor(session.folder.work.resolve(), site.condor, session.folder.name, pyz, LAUNCHER)
 
 
-def about_driver(session: Session) -> dict[str, Any]:
+def about_driver(session: Session, engines: Iterable[str]) -> dict[str, Any]:
     """Return what the journal keeps of this process."""
+    names = sorted(engines)
     return {
+        "digests": {engine: session.engine_digest(engine) for engine in names},
+        "environments": {engine: session.environment(engine) for engine in names},
         "executor": session.site.executor,
         "host": platform.node(),
         "process": os.getpid(),
@@ -117,39 +182,34 @@ class Keeper:
     Nothing that goes wrong here can lose a run: all of it can be made again.
     """
 
-    def __init__(self, session: Session, reporter: Reporter) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.reporter = reporter
-        self.begun = False
-        self._next = 0.0
+        self._next = time.monotonic() + CATALOG_EVERY_S
 
     def checkpoint(self) -> None:
-        """Write the graph before the first job, and the catalog every half a minute."""
+        """Write the catalog every half a minute, or less often where that takes long."""
         now = time.monotonic()
-        if not self.begun:
-            self.begun = True
-            self._next = now + CATALOG_EVERY_S
-            self._try("graph", self.save_graph)
-        elif now >= self._next:
-            self._try("graph", self.save_graph)
+        if now >= self._next:
             self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder, live=True))
             self._next = time.monotonic() + max(CATALOG_EVERY_S, 20 * (time.monotonic() - now))
 
-    def save_graph(self) -> None:
-        """Write what is asked for and how the tasks stand."""
-        graph = self.session.describe(self.reporter.failed, self.reporter.blocked)
-        self.changed = catalog.save_graph(self.session.folder, graph)
-
-    def close(self, journal: Journal, code: int) -> None:
+    def close(self, journal: Journal, code: int, content: str | None) -> None:
         """Bring everything up to date, where anything changed."""
-        self.changed = False
-        self._try("graph", self.save_graph)
         if journal.used:
             self._try("journal", lambda: journal.write({"event": "end", "code": code}))
             journal.close()
-        if self.changed or journal.used or not self.session.folder.database.exists():
-            self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder))
-            self._try("report", lambda: write_report(self.session.folder))
+        self.renew(content)
+
+    def renew(self, content: str | None) -> None:
+        """Make catalog and report anew where they are not of this graph and journal."""
+        folder = self.session.folder
+        if not catalog.is_current(folder, content):
+            self._try("catalog", lambda: catalog.rebuild_apart(folder))
+            self._try("report", lambda: write_report(folder))
+
+    def mend_links(self, asked: Asked) -> None:
+        """Set all links anew."""
+        self._try("products", lambda: links.repair(self.session.folder, *links_of(self.session.folder, asked)))
 
     @staticmethod
     def _try(what: str, write: Callable[[], None]) -> None:
@@ -194,19 +254,13 @@ def stop_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def closure(tasks: dict[str, Task], names: Iterable[str]) -> set[str]:
-    """Return tasks with all that they need."""
-    waiting, found = list(names), set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += tasks[name].upstream
-    return found
+def history(exports: Path) -> list[tuple[str, float]]:
+    """Return stage and mean wall time (s) of the tasks that earlier runs have done, each so often as it was done."""
+    import duckdb
 
-
-def history(folder: Any) -> Iterator[tuple[str, float]]:
-    """Yield stage and wall time of the tasks that earlier runs have done."""
-    for event in read_journal(folder):
-        if event["event"] == "done" and "wall_s" in event:
-            yield event["task"].partition(":")[0], float(event["wall_s"])
+    path = exports / "jobs.parquet"
+    if not path.exists():
+        return []
+    with duckdb.connect() as connection, contextlib.suppress(duckdb.Error):
+        return connection.execute(HISTORY, [str(path)]).fetchall()
+    return []

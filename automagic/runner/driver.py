@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from automagic.bookkeeping.events import facts
 from automagic.bookkeeping.journal import Journal
 from automagic.bookkeeping.store import Receipt
 from automagic.errors import UserError
@@ -39,7 +40,13 @@ class Driver:
     checkpoint
         Called now and then, for what is derived from the journal.
     selected
-        Names of the tasks that this run is about; all by default.
+        Names of the tasks that have to be looked at; all by default.
+    whole
+        Whether the run is about the whole analysis.
+    read
+        See `StageIn`.
+    made
+        The action that was last done for a task, as the catalog knows it.
     """
 
     def __init__(
@@ -51,6 +58,9 @@ class Driver:
         always: bool = False,
         checkpoint: Callable[[], None] = lambda: None,
         selected: Collection[str] | None = None,
+        whole: bool = True,
+        read: Collection[str] = (),
+        made: Mapping[str, str] | None = None,
     ) -> None:
         self.jobs = jobs
         self.session = session = jobs.session
@@ -63,10 +73,12 @@ class Driver:
         self.result = DONE
         self.cause: dict[str, str] = {}
         self._selected = set(session.tasks if selected is None else selected)
+        self._whole = whole
+        self._made = made or {}
         self._batch: list[tuple[Request, dict[str, Any]]] = []
         self._attempts: dict[str, tuple[Node, dict[str, Any]]] = {}
         self._depth = depths(session.tasks)
-        self._stagein = StageIn(session, journal, reporter, self._selected)
+        self._stagein = StageIn(session, journal, reporter, self._selected, read)
         self._waiting: dict[str, Node] = {}
         self._early = Early(jobs, executor, journal)
         self._withdrawn: list[Event] = []
@@ -79,7 +91,7 @@ class Driver:
         try:
             self._early.take_over()
             self._run()
-            if len(self._selected) == len(self.session.tasks):
+            if self._whole:
                 self._early.withdraw()
         finally:
             self._stagein.close()
@@ -146,9 +158,17 @@ class Driver:
         assert standing.receipt is not None
         if task.engine != "stage":
             self.session.store.link(task, standing.action, standing.receipt)
+            if self._made.get(task.name) != standing.action:
+                self._found(task, standing.action)
         node.status = "up to date"
         self._stagein.over(task.name)
         self.reporter.task_up_to_date(task.name)
+
+    def _found(self, task: Task, action: str) -> None:
+        """Note that the store has what a task is to make, from an earlier time."""
+        receipt = self.session.store.receipt(action) or {}
+        told = {**facts(receipt), **self.session.facts(task)}
+        self._note({"event": "found", "task": task.name, "action": action, **told})
 
     def _too_large(self, task: Task) -> str | None:
         if task.resources.memory_mb > self.executor.memory_mb:
@@ -311,7 +331,8 @@ class Driver:
             self.reporter.task_differs(task.name, different)
 
     def _done(self, node: Node, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
-        self._note({**submitted, "event": "done", **measured(receipt)})
+        told = {**facts(receipt), **self.session.facts(task)}
+        self._note({**submitted, "event": "done", **measured(receipt), **told})
         failure = self.session.folder.failure(submitted["action"])
         if failure.exists():
             shutil.rmtree(failure, ignore_errors=True)
@@ -371,7 +392,7 @@ def measured(end: dict[str, Any]) -> dict[str, Any]:
     return {key: end[key] for key in keys if end.get(key) is not None}
 
 
-def depths(tasks: dict[str, Task]) -> dict[str, float]:
+def depths(tasks: Mapping[str, Task]) -> dict[str, float]:
     """Return how long a chain of tasks hangs on each: the longest goes first, so that no core waits at the
     end.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from automagic.bookkeeping.events import facts
 from automagic.bookkeeping.journal import Journal
 from automagic.bookkeeping.store import Receipt
 from automagic.executors import Event, Executor
@@ -48,8 +49,10 @@ class Early:
     def _note(self, event: dict[str, Any], receipt: Receipt) -> None:
         from automagic.runner.driver import measured
 
-        facts = {key: receipt[key] for key in ("reason", "cause") if receipt.get(key)}
-        self.journal.write({**event, "event": receipt["state"], **facts, **measured(receipt)})
+        told = {key: receipt[key] for key in ("reason", "cause") if receipt.get(key)}
+        if receipt["state"] == "done":
+            told |= facts(receipt)
+        self.journal.write({**event, "event": receipt["state"], **told, **measured(receipt)})
 
     def claim(self, action: str) -> str | None:
         """Return the attempt at an action that is still under way, once."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from automagic.errors import UserError
+from automagic.graph.asked import Asked
 from automagic.graph.identity import PROJECT
-from automagic.graph.task import Task
 
 
 def here() -> Path:
@@ -52,7 +52,7 @@ def find_analysis(name: str) -> Path:
     )
 
 
-def find_tasks(words: Iterable[str], tasks: dict[str, Task], folder: Path, others: Iterable[str]) -> list[str]:
+def find_tasks(words: Iterable[str], tasks: Asked, folder: Path, others: Iterable[str]) -> list[str]:
     """Turn task names, stages, patterns and paths of products into names that doit knows.
 
     Parameters
@@ -69,7 +69,6 @@ def find_tasks(words: Iterable[str], tasks: dict[str, Task], folder: Path, other
     UserError
         A word is none of these; the message names the closest.
     """
-    links = {os.path.normpath(folder / o.link): task.name for task in tasks.values() for o in task.outputs if o.link}
     known = {*tasks, *others}
     found = []
     for word in words:
@@ -77,12 +76,13 @@ def find_tasks(words: Iterable[str], tasks: dict[str, Task], folder: Path, other
             found.append(word)
             continue
         places = (here() / word, folder / word, PROJECT / word)
-        paths = [links[p] for p in (os.path.normpath(place) for place in places) if p in links]
-        if not paths:
+        links = [os.path.relpath(os.path.normpath(place), folder) for place in places]
+        owners = [owner for owner in map(tasks.owner, links) if owner is not None]
+        if not owners:
             near = closest(word, known)
             raise UserError(
                 f"there is no task or product {word!r}" + (f"; did you mean {near!r}?" if near else ""),
                 hint=f"./doit list --all analysis={label(folder)} lists all tasks.",
             )
-        found.append(paths[0])
+        found.append(owners[0])
     return found

@@ -112,7 +112,7 @@ class Jobs:
             "attempt": attempt,
             "program": task.program,
             "engine": task.engine,
-            "engine_digest": session.engine_digest(task.engine),
+            **session.facts(task),
             "environment": session.environment(task.engine),
             "image": None if record is None else record.summary(),
             "command": session.command(task),

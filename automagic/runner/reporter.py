@@ -42,18 +42,21 @@ class Reporter(ConsoleReporter):
         self._came = 0
         self.stopped = ""
         self.go_on = 0
-        self.pool = False
+        self._all = self._ended = 0
+        self._next_estimate, self._seconds = 0.0, None  # type: float, float | None
 
     # --- called by our runner
 
-    def begin(self, session: Session, selected: set[str], estimate: Estimate) -> None:
-        """Take note of what is going to be looked at."""
-        self.pool = session.site.executor != "local"
+    def begin(self, session: Session, total: Counter[str], fresh: Counter[str], estimate: Estimate) -> None:
+        """Take note of what this run is about: tasks by stage, and how many of them are up to date."""
         self.session = session
         self.estimate = estimate
-        self.total = Counter(task.stage for name, task in session.tasks.items() if name in selected)
-        for state in ("ran", "up to date", "failed", "blocked"):
+        self.total = total
+        for state in ("ran", "failed", "blocked"):
             self.count[state] = Counter()
+        self.count["up to date"] = fresh
+        self._all = sum(total.values())
+        self._ended = sum(fresh.values())
 
     def task_started(self, name: str) -> None:
         """A job of this task has begun."""
@@ -150,7 +153,7 @@ class Reporter(ConsoleReporter):
 
     def seconds_left(self) -> float | None:
         """Estimate the time to the end. In a pool as many jobs run at once as do now."""
-        if self.pool:
+        if self.session is not None and self.session.site.executor != "local":
             self.estimate.cores = max(1, len(self.running))
         return self.estimate.remaining({stage: number for stage, number in self.left.items() if stage != "stage"})
 
@@ -162,6 +165,7 @@ class Reporter(ConsoleReporter):
     def _left(self, name: str, state: str) -> None:
         self.running.pop(name, None)
         self.count[state][self._stage(name)] += 1
+        self._ended += 1
         self._refresh()
 
     def _line(self, text: str) -> None:
@@ -170,10 +174,13 @@ class Reporter(ConsoleReporter):
             if "FAILED" in text:
                 self._say(text)
             return
-        ended = sum(self.total.values()) - sum(self.left.values())
-        seconds = self.seconds_left()
-        more = f", about {in_words(seconds)} left" if seconds is not None and self.left else ""
-        self.write(f"[{ended}/{sum(self.total.values())}] {text}{more}\n")
+        now = time.monotonic()
+        if now >= self._next_estimate:  # not for each of very many lines
+            self._next_estimate = now + 0.5
+            self._seconds = self.seconds_left()
+        left = self._all - self._ended
+        more = f", about {in_words(self._seconds)} left" if self._seconds is not None and left else ""
+        self.write(f"[{self._ended}/{self._all}] {text}{more}\n")
         self.outstream.flush()
 
     def _say(self, text: str) -> None:

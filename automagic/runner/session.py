@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from automagic.analysis.site import Site
 from automagic.bookkeeping import Folder, HashCache, Store
-from automagic.bookkeeping.store import Receipt, read_receipt
+from automagic.bookkeeping.store import Receipt
 from automagic.cards import read_text
 from automagic.errors import UserError
-from automagic.graph.identity import PROJECT, action, engine_digest
+from automagic.graph.asked import Asked, save
+from automagic.graph.identity import PROJECT, action, card_form, engine_digest, recipe
 from automagic.graph.task import Input, Task
 from automagic.runner.environment import Images, host_variables, image_command, image_variables
-from automagic.runner.staged import Staged, stage_action
-from automagic.staging.settings import Settings
+
+if TYPE_CHECKING:
+    from automagic.analysis.site import Site
+    from automagic.runner.staged import Staged
+    from automagic.staging.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,15 @@ class Session:
     overrides
         ``[cards.…]`` of the analysis.
     extras
-        ``runs``, ``mc_sets``, ``selection`` and ``notes`` for the catalog, as plain data.
+        What the catalog is to know beside the tasks, as plain data; see `automagic.graph.asked.save`.
     staging
         How files are brought from remote storage; by default into ``.cache`` of the analysis.
     images
         Image (SIF file) of each engine that has one, by engine; the programs of the others run on the host.
     site
-        Where jobs run; by default on this machine.
+        Where jobs run, or what reads that when it is asked for; by default on this machine.
+    trust
+        See `automagic.bookkeeping.HashCache`.
     """
 
     def __init__(
@@ -98,20 +103,50 @@ class Session:
         extras: Mapping[str, Any] | None = None,
         staging: Settings | None = None,
         images: Mapping[str, Path] | None = None,
-        site: Site | None = None,
+        site: Site | Callable[[], Site] | None = None,
+        trust: str = "signature",
     ) -> None:
         self.folder = Folder(root)
-        self.site = site or Site()
-        self.tasks = dict(tasks)
+        self._site = site
+        self._staging = staging
+        self.tasks = tasks
         self.marssys = dict(marssys)
         self.overrides = overrides or {}
         self.extras = dict(extras or {})
-        self.hashes = HashCache(self.folder.hashes, root)
+        self.hashes = HashCache(self.folder.hashes, root, trust)
         self.store = Store(self.folder, self.hashes)
-        self.staged = Staged(self.folder, staging)
         self.images = Images(self.folder.root, dict(images or {}), self.hashes.sha256)
         self._digests: dict[str, str] = {}
         self._fresh: dict[str, Standing] = {}
+
+    @cached_property
+    def site(self) -> Site:
+        """Where jobs run."""
+        from automagic.analysis.site import Site
+
+        return (self._site() if callable(self._site) else self._site) or Site()
+
+    @cached_property
+    def staged(self) -> Staged:
+        """What is known of files in remote storage."""
+        from automagic.runner.staged import Staged
+
+        return Staged(self.folder, self._staging or self.site.storage.staging(self.site.place(self.site.storage.cache)))
+
+    # --- tasks
+
+    def load(self, names: Iterable[str]) -> dict[str, Task]:
+        """Return tasks by name; many at once are read faster than one by one."""
+        if isinstance(self.tasks, Asked):
+            return self.tasks.load(names)
+        return {name: self.tasks[name] for name in names}
+
+    def ask(self) -> Asked:
+        """Return the tasks as they are in the graph on disk; they are written there where they are in memory alone."""
+        if isinstance(self.tasks, Asked):
+            return self.tasks
+        save(self.folder.graph, self.tasks, {"notes": [], **self.extras})
+        return Asked(self.folder.graph)
 
     # --- engines
 
@@ -191,12 +226,18 @@ class Session:
 
     def _standing_staged(self, task: Task) -> Standing:
         """Tell how a staging task stands: it is done when the hashes of its files are known, here or not."""
+        from automagic.runner.staged import stage_action
+
         files = self.staged.known(task)
         if files is None:
             return Standing(stage_action(task), None, "its files were never here as storage has them now")
         standing = Standing(stage_action(task), self.staged.receipt(task, files))
         self._fresh[task.name] = standing
         return standing
+
+    def know(self, name: str, standing: Standing) -> None:
+        """Take note that a task is up to date, as the plan has found."""
+        self._fresh.setdefault(name, standing)
 
     def forget(self, name: str) -> None:
         """Look at a task anew."""
@@ -205,6 +246,12 @@ class Session:
     def _action(self, task: Task, files: list[File]) -> str:
         hashed = [(file.input.role, file.input.name, file.sha256) for file in files]
         return action(task, self.engine_digest(task.engine), hashed)
+
+    def facts(self, task: Task) -> dict[str, Any]:
+        """Return what the journal and a job's receipt keep of what a task brings into its action."""
+        form = card_form(task.card)
+        told = {"recipe": recipe(task), "engine_digest": self.engine_digest(task.engine)}
+        return told if form is None else {**told, "form": form}
 
     def settle(self, name: str, identity: str, receipt: Receipt) -> None:
         """Take note that a task is done."""
@@ -266,47 +313,3 @@ class Session:
         for key in self.overrides.get(task.program, {}):
             keys += [form for form in (key, key.partition(".")[2]) if form in card][:1]
         return sorted(set(keys))
-
-    # --- for the catalog
-
-    def describe(self, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the analysis asks for and how each task stands, as plain data (graph.json), tasks one by one."""
-        engines = sorted({task.engine for task in self.tasks.values()} - {"stage"})
-        return {
-            "engine": self.extras.get("engine"),
-            "notes": self.extras.get("notes", []),
-            "runs": self.extras.get("runs", []),
-            "mc_sets": self.extras.get("mc_sets", []),
-            "selection": self.extras.get("selection", []),
-            "digests": {engine: self.engine_digest(engine) for engine in engines},
-            "environments": {engine: self.environment(engine) for engine in engines},
-            "tasks": (self._describe(task, failed, blocked) for task in self.tasks.values()),
-        }
-
-    def _describe(self, task: Task, failed: Mapping[str, str], blocked: Mapping[str, str]) -> dict[str, Any]:
-        standing = self.standing(task.name)
-        state, reason = "pending", None
-        if standing.fresh:
-            state = "done"
-        elif task.name in failed:
-            state, reason = "failed", failed[task.name]
-        elif task.name in blocked:
-            state, reason = "blocked", f"{blocked[task.name]} failed"
-        elif standing.problem:
-            state, reason = "failed", standing.problem
-        elif standing.action and (receipt := read_receipt(self.folder.failure(standing.action))):
-            state, reason = "failed", receipt.get("reason")
-        return {
-            **dataclasses.asdict(task),
-            "tolerated": sorted(task.tolerated),
-            "exit_codes": {str(code): text for code, text in task.exit_codes.items()},
-            "inputs": [self._describe_input(each) for each in task.inputs],
-            "action": standing.action,
-            "state": state,
-            "reason": reason,
-        }
-
-    def _describe_input(self, each: Input) -> dict[str, Any]:
-        known = self.hashes.recall(Path(each.path)) if each.path else None
-        size, digest = known or (None, None)
-        return {**dataclasses.asdict(each), "size": size, "sha256": digest}

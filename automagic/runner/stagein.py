@@ -23,10 +23,19 @@ class StageIn:
     Parameters
     ----------
     selected
-        Names of the tasks that this run is about.
+        Names of the tasks that this run looks at.
+    read
+        Staging tasks whose files are read by tasks that this run is about, whether these have to run or not.
     """
 
-    def __init__(self, session: Session, journal: Journal, reporter: Reporter, selected: Collection[str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        journal: Journal,
+        reporter: Reporter,
+        selected: Collection[str],
+        read: Collection[str] = (),
+    ) -> None:
         self.session = session
         self.journal = journal
         self.reporter = reporter
@@ -35,13 +44,13 @@ class StageIn:
             for name, task in session.tasks.items()
             if name in selected and (remote := self.remote_of(task))
         }
-        self._read = {before.name for remote in self.readers.values() for before in remote}
+        self._read = {*read, *(before.name for remote in self.readers.values() for before in remote)}
         self._stager: Stager | None = None
         self._begun: dict[str, float] = {}
 
     def remote_of(self, task: Task) -> list[Task]:
         """Return the staging tasks whose files a task reads."""
-        before = [self.session.tasks[name] for name in task.upstream]
+        before = [self.session.tasks[name] for name in task.upstream if name in self.session.tasks]
         return [each for each in before if each.engine == "stage"]
 
     # --- asking

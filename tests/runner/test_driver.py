@@ -311,10 +311,10 @@ def test_always_makes_it_again_and_tells_where_bytes_differ(done):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 1 MB."""
+    """A disk of 2 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place]
     if os.getuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("a small disk needs the right to mount one")
     yield place
