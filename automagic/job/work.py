@@ -61,7 +61,8 @@ class Job:
                     self._judge(outcome)
                     self.receipt["outputs"] = self._finish_outputs()
                     self.receipt.update(state="done", ended=now(), unchecked=self.skipped)
-                    publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["store"]))
+                    whole = write_folder(self.folder, self.receipt, self.spec)
+                    publish(whole, Path(self.spec["store"]), self.spec["attempt"])
                 except JobFailed as failure:
                     self._fail(failure.reason, failure.cause or "internal")
                 except OSError as error:
@@ -225,7 +226,8 @@ class Job:
         with contextlib.suppress(OSError, JobFailed):
             shutil.rmtree(self.folder / "out", ignore_errors=True)  # makes room for the receipt on a full disk
             shutil.rmtree(self.folder / "publish", ignore_errors=True)
-            publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["failed"]), replace=True)
+            whole = write_folder(self.folder, self.receipt, self.spec)
+            publish(whole, Path(self.spec["failed"]), self.spec["attempt"], replace=True)
 
 
 def host_name(scratch: Path) -> str:
