@@ -17,7 +17,7 @@ from automagic.runner.order import Node, Order
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Standing
 from automagic.runner.stagein import StageIn
-from automagic.runner.trouble import Trouble
+from automagic.runner.trouble import Trouble, in_words
 
 DONE, FAILED = 0, 1
 """Results, as doit's."""
@@ -175,8 +175,8 @@ class Driver:
         try:
             request = self.jobs.make(task, action, self._depth[task.name])
         except (UserError, OSError) as error:
-            reason = error.message if isinstance(error, UserError) else f"{error.filename}: {error.strerror}"
-            self._failed(node, task, reason)
+            here = self.session.folder.work
+            self._failed(node, task, error.message if isinstance(error, UserError) else in_words(error, here))
             return True
         event = {"task": task.name, "action": action, "attempt": request.attempt, "requested_mb": request.memory_mb}
         self._batch.append((request, event))
