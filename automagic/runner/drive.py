@@ -68,7 +68,7 @@ def drive(session: Session, names: Iterable[str], reporter: Reporter, always: bo
         raise
     finally:
         session.hashes.save()
-        if not executor.active:
+        if not driver.active:
             executor.close()
             shutil.rmtree(folder.work, ignore_errors=True)
     if not stopped:
