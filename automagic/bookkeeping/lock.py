@@ -80,7 +80,8 @@ def hold(folder: Folder) -> Iterator[Hold]:
             yield held
         finally:
             if held.is_there():
-                file.truncate(0)
+                with contextlib.suppress(OSError):
+                    file.truncate(0)
 
 
 @contextlib.contextmanager

@@ -68,9 +68,9 @@ def drive(session: Session, names: Iterable[str], reporter: Reporter, always: bo
         raise
     finally:
         session.hashes.save()
-        if not driver.active:
-            executor.close()
-            shutil.rmtree(folder.work, ignore_errors=True)
+    if not driver.active:  # where the driver broke, what jobs have left stays for the next one
+        executor.close()
+        shutil.rmtree(folder.work, ignore_errors=True)
     if not stopped:
         session.store.sweep(session.tasks.values())
     reporter.end()

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from automagic.bookkeeping import Journal, read_journal
+from automagic.errors import UserError
 from automagic.executors import Event
 from automagic.executors.condor import carry
 from automagic.job.bundle import bundle
+from automagic.runner import drive as drive_module
 from automagic.runner import jobs as jobs_module
 from automagic.runner import late as late_module
 from automagic.runner.driver import Driver
@@ -53,6 +55,9 @@ class Nodes:
 
     def leave(self):
         return []
+
+    def close(self):
+        pass
 
     def submit(self, requests):
         for request in requests:
@@ -209,6 +214,33 @@ def test_a_driver_that_stops_leaves_late_results_to_the_next_one(analysis):
     later.hidden, later.now = nodes.hidden, 30.0
     assert other.drive() == 0
     assert later.handed_out == ["superstar:ab"]
+
+
+@pytest.mark.parametrize("when", ["while it runs", "when it begins"])
+def test_what_a_file_system_in_trouble_does_not_show_stays_for_the_next_driver(analysis, monkeypatch, when):
+    driver, nodes = analysis({})
+    session, reporter, read = driver.session, driver.reporter, jobs_module.read_receipt
+    if when == "when it begins":
+        task = session.tasks["star:a"]
+        nodes.submit([driver.jobs.make(task, session.standing("star:a").action, 0.0)])
+        nodes.events.clear()
+
+    def trouble(place):
+        if place.parent.parent == session.folder.work.resolve():
+            raise UserError("it cannot be looked at")
+        return read(place)
+
+    monkeypatch.setattr(drive_module, "make_executor", lambda *about: nodes)
+    monkeypatch.setattr(drive_module.catalog, "rebuild_apart", lambda *about, **more: None)
+    monkeypatch.setattr(drive_module, "write_report", lambda folder: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs_module, "read_receipt", trouble)
+        with pytest.raises(UserError, match="cannot be looked at"):
+            drive_module.drive(session, session.tasks, reporter, False, 1)
+    nodes.events.clear()
+    assert drive_module.drive(session, session.tasks, reporter, False, 1) == 0
+    assert sorted(nodes.handed_out) == sorted(TASKS), "none ran twice"
+    assert not session.folder.work.exists()
 
 
 def test_what_nobody_has_a_folder_of_is_told_at_once(analysis):
