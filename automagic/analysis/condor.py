@@ -82,6 +82,8 @@ class Condor(Section):
         Jobs that had too little memory are started again with more, up to this.
     failures_max
         After so many failures of one kind a stage stops submitting.
+    late_s
+        A job that has ended without a result that can be seen is looked at again for so many seconds.
     """
 
     schedd: Name | None = None
@@ -96,6 +98,7 @@ class Condor(Section):
     batch_s: float = Field(default=10.0, ge=0, le=600)
     memory_max_mb: int = Field(default=16000, ge=100)
     failures_max: int = Field(default=20, ge=1)
+    late_s: float = Field(default=60.0, ge=0, le=3600)
 
     @model_validator(mode="after")
     def _user_has_group(self) -> Condor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automagic.bookkeeping.folder import Folder
-from automagic.bookkeeping.lock import is_held
+from automagic.bookkeeping.lock import is_held, read_holder
 
 TAIL = 100_000
 """The last event is within so many bytes of a journal's end."""
@@ -50,16 +50,17 @@ class Driver:
 def find_driver(folder: Folder) -> Driver:
     """Return what lock and journal tell of the driver that runs, or of the last one."""
     running = is_held(folder)
-    lock = _lock(folder) if running else {}
+    lock = read_holder(folder) if running else {}
     newest = max(folder.journal.glob("*.jsonl"), default=None)
     if newest is None:
         return Driver(running, **_holder(lock))
-    own = not lock or _is_of(newest, lock)
-    start = _first_event(newest)
+    own = _own(folder, lock) if lock else newest
     # the site of a driver that has not written anything yet is most likely that of the one before
+    start = _first_event(own or newest)
     told = {"executor": start.get("executor")}
-    if not own:
+    if own is None:
         return Driver(running, **_holder(lock), **told)
+    newest = own
     last = _last_event(newest)
     ending = last if last.get("event") == "end" and not running else {}
     who = {"host": start.get("host"), "process": start.get("process"), "since": start.get("time"), **_holder(lock)}
@@ -75,14 +76,6 @@ def find_driver(folder: Folder) -> Driver:
     )
 
 
-def _lock(folder: Folder) -> dict[str, Any]:
-    try:
-        found = json.loads(folder.lock.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _holder(lock: dict[str, Any]) -> dict[str, Any]:
     """Return what the lock tells, with the time as journals write it."""
     told: dict[str, Any] = {key: lock[key] for key in ("user", "host", "process") if key in lock}
@@ -91,10 +84,20 @@ def _holder(lock: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _is_of(journal: Path, lock: dict[str, Any]) -> bool:
-    """Tell whether a journal is of the process that holds the lock: it has its number, and is not older."""
-    stamp, _, process = journal.stem.rpartition("-")
-    return process == str(lock.get("process")) and _digits(stamp) >= _digits(str(lock.get("since")))
+def _own(folder: Folder, lock: dict[str, Any]) -> Path | None:
+    """Return the journal of the process that holds the lock: it has its number and host, and is not older.
+
+    It need not be the last one by its name, which has the time of the host where the driver runs.
+    """
+    for path in sorted(folder.journal.glob("*.jsonl"), reverse=True):
+        begun, _, process = path.stem.rpartition("-")
+        if process != str(lock.get("process")):
+            continue
+        start = _first_event(path)
+        elsewhere = start.get("process") == lock.get("process") and start.get("host") != lock.get("host")
+        if not elsewhere and _digits(begun) >= _digits(str(lock.get("since"))):
+            return path
+    return None
 
 
 def _digits(text: str) -> str:

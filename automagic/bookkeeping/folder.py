@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+
+ANALYSES = Path(__file__).resolve().parents[2] / "analyses"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Folder:
     def name(self) -> str:
         """Name of the analysis."""
         return self.root.name
+
+    @property
+    def label(self) -> str:
+        """How a command line names it, wherever that is typed: by its name in ``analyses/``, else by its path."""
+        return self.name if self.root.parent == ANALYSES else shlex.quote(str(self.root))
 
     @property
     def store(self) -> Path:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from automagic.bookkeeping.stamp import next_stamp
+
 Event = dict[str, Any]
 
 
@@ -39,7 +41,7 @@ class Journal:
             return
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            name = next_stamp(self.folder)
             self._file = open(self.folder / f"{name}-{os.getpid()}.jsonl", "a", encoding="utf-8")  # noqa: SIM115
             events = (*((self._first,) if self._first else ()), *events)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

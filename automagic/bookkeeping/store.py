@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.hashes import HashCache
+from automagic.errors import UserError
 from automagic.graph.task import Output, Task
+from automagic.job.publish import move
 
 Receipt = dict[str, Any]
+
+NO_ANSWER = (
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENETUNREACH, errno.ESHUTDOWN,
+)  # fmt: skip
+"""What a file system says that does not know at the moment, rather than that something is not there."""
 
 
 class Store:
@@ -44,6 +54,11 @@ class Store:
         -------
         receipt, reason
             `None` and why, where it is not so.
+
+        Raises
+        ------
+        UserError
+            The file system does not tell.
         """
         place = self.folder.action(action)
         receipt = receipt or read_receipt(place)
@@ -56,7 +71,8 @@ class Store:
             try:
                 if path.stat().st_size != product["size"] or self.hashes.sha256(path) != product["sha256"]:
                     return None, f"its output {product['name']} was changed"
-            except OSError:
+            except OSError as error:
+                refuse(error, path)
                 return None, f"its output {product['name']} is gone"
         lacking = [o.name for o in outputs if not o.optional and o.name not in made]
         if lacking:
@@ -75,8 +91,12 @@ class Store:
         place = self.folder.action(action)
         if place.exists():
             self.folder.work.mkdir(parents=True, exist_ok=True)
-            aside = self.folder.work / f"damaged-{action[:16]}-{os.getpid()}"
-            place.rename(aside)
+            aside = self.folder.work / f"damaged-{action[:16]}-{uuid.uuid4().hex[:8]}"
+            try:
+                move(place, aside)
+            except OSError:
+                if os.path.lexists(place):
+                    raise
             shutil.rmtree(aside, ignore_errors=True)
 
     def link(self, task: Task, action: str, receipt: Receipt) -> None:
@@ -97,16 +117,45 @@ class Store:
     def _unlink(self, output: Output) -> None:
         link = self.folder.root / output.link
         if output.link and link.is_symlink():
-            link.unlink()
+            link.unlink(missing_ok=True)
 
 
 def read_receipt(place: Path) -> Receipt | None:
-    """Read the receipt in a folder of the store, or of failures; `None` where there is none that can be read."""
-    try:
-        receipt = json.loads((place / "receipt.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    """Read the receipt in a folder of the store, or of failures; `None` where there is none that can be read.
+
+    Raises
+    ------
+    UserError
+        The file system does not tell.
+    """
+    path = place / "receipt.json"
+    for again in (True, False):
+        try:
+            receipt = json.loads(path.read_text(encoding="utf-8"))
+            break
+        except OSError as error:
+            if error.errno == errno.ESTALE and again:  # it was replaced just now
+                continue
+            refuse(error, path)
+            return None
+        except ValueError:
+            return None
     return receipt if isinstance(receipt, dict) and "state" in receipt else None
+
+
+def refuse(error: OSError, path: Path) -> None:
+    """Do not go on where a file system is in trouble: what it does not show is not gone, and must not be made again.
+
+    Raises
+    ------
+    UserError
+        It is in trouble.
+    """
+    if error.errno in NO_ANSWER:
+        raise UserError(
+            f"{path} cannot be looked at: {error.strerror}",
+            hint="The file system is in trouble. Run the same command again when it is well; nothing is lost.",
+        ) from None
 
 
 def set_link(link: Path, target: Path) -> None:
@@ -118,5 +167,9 @@ def set_link(link: Path, target: Path) -> None:
     temporary = link.parent / f".{link.name}.{os.getpid()}"
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()
-    temporary.symlink_to(wanted)
-    temporary.replace(link)
+    try:
+        temporary.symlink_to(wanted)
+    except FileExistsError:  # the request was sent twice
+        if os.readlink(temporary) != wanted:
+            raise
+    move(temporary, link, lambda: os.readlink(link) == wanted)

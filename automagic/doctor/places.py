@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import platform
 import re
 import shutil
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from automagic.analysis.site import Site
 from automagic.bookkeeping import Folder
 from automagic.bookkeeping.driver import find_driver
+from automagic.bookkeeping.lock import is_dead
 from automagic.doctor.check import Check
 from automagic.doctor.machine import run
 from automagic.staging.urls import is_remote
@@ -163,8 +163,8 @@ def driver(folder: Folder) -> Check:
     about = find_driver(folder)
     if about.running:
         who = f"{about.user} on {about.host} since {about.since} (process {about.process})"
-        if about.host == platform.node() and about.process and not Path(f"/proc/{about.process}").exists():
-            mend = f"On NFS a lock can outlive its process: move {folder.lock} away."
+        if is_dead({"host": about.host, "process": about.process}):
+            mend = f"A file server can keep a lock longer than its process lives: automagic unlock {folder.label}"
             return Check("driver", False, f"the lock is held by {who}, which is not there", mend)
         return Check("driver", True, f"is run by {who}")
     left = sum(1 for _ in folder.work.glob("*/spec.json"))

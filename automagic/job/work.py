@@ -23,7 +23,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _UNTOUCHED = re.compile(r"^Resource untouched: ([^\s:]+):", re.MULTILINE)
 _ERROR = re.compile(r"(fatal )?error\b", re.IGNORECASE)
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "File size limit exceeded")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOG_TAIL = 1 << 20
+_PROBE = 1_000_000
 
 
 def now() -> str:
@@ -61,7 +63,8 @@ class Job:
                     self._judge(outcome)
                     self.receipt["outputs"] = self._finish_outputs()
                     self.receipt.update(state="done", ended=now(), unchecked=self.skipped)
-                    publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["store"]))
+                    whole = write_folder(self.folder, self.receipt, self.spec)
+                    publish(whole, Path(self.spec["store"]), self.spec["attempt"])
                 except JobFailed as failure:
                     self._fail(failure.reason, failure.cause or "internal")
                 except OSError as error:
@@ -127,7 +130,7 @@ class Job:
                 self.spec["command"], self.folder, variables, self.folder / "log.txt", seconds, self.lifeline
             )
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if error.errno in _FULL:
                 raise
             program = self.spec["command"][0]
             raise JobFailed(f"the program {program} cannot be started: {error.strerror}", "start") from None
@@ -186,10 +189,23 @@ class Job:
         return f"{program} ended with code {code}{'' if meaning == 'unknown' else f' ({meaning})'}{last}", "exit"
 
     def _disk_is_full(self) -> bool:
-        return shutil.disk_usage(self.folder).free < 1_000_000
+        """Tell whether nothing fits any more; only writing something finds a quota that is used up."""
+        if shutil.disk_usage(self.folder).free < _PROBE:
+            return True
+        path = self.folder / "probe"
+        try:
+            with open(path, "wb") as file:
+                file.write(os.urandom(_PROBE))  # nothing that a file system packs to nothing
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            return error.errno in _FULL
+        finally:
+            path.unlink(missing_ok=True)
+        return False
 
     def _explain(self, error: OSError) -> tuple[str, str]:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in _FULL:
             return f"the disk is full: {error.filename or self.folder} could not be written ({error.strerror})", "disk"
         return f"{error.filename or 'the scratch folder'}: {error.strerror}", "internal"
 
@@ -225,7 +241,8 @@ class Job:
         with contextlib.suppress(OSError, JobFailed):
             shutil.rmtree(self.folder / "out", ignore_errors=True)  # makes room for the receipt on a full disk
             shutil.rmtree(self.folder / "publish", ignore_errors=True)
-            publish(write_folder(self.folder, self.receipt, self.spec), Path(self.spec["failed"]), replace=True)
+            whole = write_folder(self.folder, self.receipt, self.spec)
+            publish(whole, Path(self.spec["failed"]), self.spec["attempt"], replace=True)
 
 
 def host_name(scratch: Path) -> str:

@@ -72,8 +72,8 @@ class Run(cmd_run.Run):
             names = select(session, words, {task.name for task in self.task_list} - {"test"}) if words else None
             if detach:
                 return leave_behind(session)
-            with hold(session.folder):
-                return drive(session, names, reporter, always, num_process)
+            with hold(session.folder) as held:
+                return drive(session, names, reporter, always, num_process, held.check)
         except UserError as error:
             complain(error)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from automagic.analysis.site import Site
 from automagic.bookkeeping.folder import Folder
-from automagic.bookkeeping.lock import holder, is_held
+from automagic.bookkeeping.lock import hint, holder, is_held
 from automagic.errors import UserError
 from automagic.executors.condor.describe import arguments, mark
 from automagic.executors.condor.queue import Queue, QueueError
@@ -64,7 +64,7 @@ def detach(session: Session, words: Sequence[str]) -> int:
     if is_held(folder):
         raise UserError(
             f"the analysis {folder.name} is already being run {holder(folder)}",
-            hint=f"automagic attach {label(folder.root)} shows it, if it is detached.",
+            hint=hint(folder),
         )
     queue = queue_of(session.site)
     there = drivers(queue, folder)

@@ -34,17 +34,29 @@ SELECT split_part(task, ':', 1), wall_s FROM read_parquet(?) WHERE state = 'done
 QUALIFY row_number() OVER (PARTITION BY split_part(task, ':', 1) ORDER BY ended DESC) <= 200
 """
 
+CHECK_EVERY_S = 2.0
+"""So often the driver looks whether it still holds the analysis."""
+
 CATALOG_EVERY_S = 30.0
 """So often the catalog is brought up to date while jobs run."""
 
 
-def drive(session: Session, names: Iterable[str] | None, reporter: Reporter, always: bool, cores: int) -> int:
+def drive(
+    session: Session,
+    names: Iterable[str] | None,
+    reporter: Reporter,
+    always: bool,
+    cores: int,
+    check: Callable[[], None] = lambda: None,
+) -> int:
     """Run tasks with all that they need, and bring the record of the analysis up to date.
 
     Parameters
     ----------
     names
         Tasks that are asked for; `None` for all.
+    check
+        Raises where this process may not go on: somebody has taken its lock away.
 
     Returns
     -------
@@ -69,10 +81,19 @@ def drive(session: Session, names: Iterable[str] | None, reporter: Reporter, alw
         Keeper(session).renew(content)
         reporter.complete_run()
         return 0
-    return _run(session, asked, plan, names is None, reporter, always, cores)
+    return _run(session, asked, plan, names is None, reporter, always, cores, check)
 
 
-def _run(session: Session, asked: Asked, plan: Plan, whole: bool, reporter: Reporter, always: bool, cores: int) -> int:
+def _run(
+    session: Session,
+    asked: Asked,
+    plan: Plan,
+    whole: bool,
+    reporter: Reporter,
+    always: bool,
+    cores: int,
+    check: Callable[[], None],
+) -> int:
     """Run what a plan says that is not up to date."""
     folder, content = session.folder, asked.about("content")
     total, fresh, made = plan.stages(), plan.fresh_stages(), plan.made()
@@ -85,7 +106,7 @@ def _run(session: Session, asked: Asked, plan: Plan, whole: bool, reporter: Repo
     pyz = bundle(folder.work)
     executor = make_executor(session, pyz, cores)
     journal = Journal(folder.journal, {"event": "start", **about_driver(session, engines)})
-    keeper = Keeper(session)
+    keeper = Keeper(session, check)
     usage = Usage()
     usage.read(folder)
     jobs = Jobs(session, pyz, executor.kind, usage)
@@ -109,9 +130,9 @@ def _run(session: Session, asked: Asked, plan: Plan, whole: bool, reporter: Repo
         raise
     finally:
         session.hashes.save()
-        if not executor.active:
-            executor.close()
-            shutil.rmtree(folder.work, ignore_errors=True)
+    if not driver.active:  # where the driver broke, what jobs have left stays for the next one
+        executor.close()
+        shutil.rmtree(folder.work, ignore_errors=True)
     reporter.end()
     reporter.stopped = stopped
     keeper.close(journal, code, content)
@@ -182,13 +203,18 @@ class Keeper:
     Nothing that goes wrong here can lose a run: all of it can be made again.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, check: Callable[[], None] = lambda: None) -> None:
         self.session = session
+        self._check = check
+        self._next_check = 0.0
         self._next = time.monotonic() + CATALOG_EVERY_S
 
     def checkpoint(self) -> None:
         """Write the catalog every half a minute, or less often where that takes long."""
         now = time.monotonic()
+        if now >= self._next_check:
+            self._check()
+            self._next_check = now + CHECK_EVERY_S
         if now >= self._next:
             self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder, live=True))
             self._next = time.monotonic() + max(CATALOG_EVERY_S, 20 * (time.monotonic() - now))

@@ -14,11 +14,12 @@ from automagic.executors import Event, Executor, Request
 from automagic.graph.task import Task
 from automagic.runner.early import Early
 from automagic.runner.jobs import Jobs
+from automagic.runner.late import Late
 from automagic.runner.order import Node, Order
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Standing
 from automagic.runner.stagein import StageIn
-from automagic.runner.trouble import Trouble
+from automagic.runner.trouble import Trouble, in_words
 
 DONE, FAILED = 0, 1
 """Results, as doit's."""
@@ -81,6 +82,7 @@ class Driver:
         self._stagein = StageIn(session, journal, reporter, self._selected, read)
         self._waiting: dict[str, Node] = {}
         self._early = Early(jobs, executor, journal)
+        self._late = Late(jobs, executor, session.site.condor.late_s)
         self._withdrawn: list[Event] = []
         self._notes: list[dict[str, Any]] = []
 
@@ -122,9 +124,14 @@ class Driver:
         """
         self._batch.clear()
         self._stagein.close()
-        self._handle(self.executor.leave())
+        self._handle(self._late.leave())
         self._settle()
-        return self.executor.active
+        return self.active
+
+    @property
+    def active(self) -> int:
+        """How many jobs wait or run, or have left what cannot be seen yet."""
+        return self.executor.active + len(self._late)
 
     def _take(self, node: Node) -> bool:
         """Look at a task that is ready; tell whether it is over and done with already."""
@@ -195,8 +202,8 @@ class Driver:
         try:
             request = self.jobs.make(task, action, self._depth[task.name])
         except (UserError, OSError) as error:
-            reason = error.message if isinstance(error, UserError) else f"{error.filename}: {error.strerror}"
-            self._failed(node, task, reason)
+            here = self.session.folder.work
+            self._failed(node, task, error.message if isinstance(error, UserError) else in_words(error, here))
             return True
         event = {"task": task.name, "action": action, "attempt": request.attempt, "requested_mb": request.memory_mb}
         self._batch.append((request, event))
@@ -227,7 +234,7 @@ class Driver:
 
     def _listen(self) -> list[Node]:
         events, self._withdrawn = self._withdrawn, []
-        over = self._handle(events or self.executor.wait(60.0, self._stagein.descriptor))
+        over = self._handle(events or self._late.wait(60.0, self._stagein.descriptor))
         over += self._hear()
         self._settle()
         self.checkpoint()
@@ -236,7 +243,7 @@ class Driver:
     def _hear(self) -> list[Node]:
         """Take note of files that were brought; return the nodes that are over with that."""
         over = []
-        for event in self._stagein.hear(idle=not self.executor.active and not self._batch):
+        for event in self._stagein.hear(idle=not self.active and not self._batch):
             node = self._waiting.pop(event.name)
             task = self.session.tasks[event.name]
             if event.kind == "failed":

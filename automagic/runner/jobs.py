@@ -14,7 +14,7 @@ from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.executors import Request
 from automagic.executors.launch import launch_lines, place
 from automagic.graph.task import Resources, Task
-from automagic.job.publish import publish, sync_folder
+from automagic.job.publish import look_again, publish, sync_folder
 from automagic.job.spec import signature
 from automagic.runner.session import Session
 
@@ -61,7 +61,7 @@ class Jobs:
         """
         spec = self.spec(task, action)
         folder = self.folder(spec["attempt"])
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)  # nobody else has this name; NFS may say that it is there just by now
         (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
         inputs = tuple((f"{each['role']}/{each['name']}", Path(each["path"])) for each in spec["inputs"])
         image = self.session.images.path(task.engine)
@@ -146,20 +146,33 @@ class Jobs:
             attempt that was faster.
         """
         folder = self.folder(attempt)
+        found = self._result(attempt)
+        if found is None and self.kind != "local":
+            look_again(folder)  # what is not found is taken away by those who ask
+            found = self._result(attempt)
+        if found is None:
+            return None, False
+        name, receipt = found
+        action = str(receipt["action"])
+        failed = name == "failed"
+        target = self.session.folder.failure(action) if failed else self.session.folder.action(action)
+        placed = publish(folder / name, target, attempt, replace=failed, sync=False) and not failed
+        if placed and self.kind != "transfer":  # else the files have travelled since they were hashed
+            self.session.store.remember(action, receipt)
+        self._unsynced.add(target.parent)
+        self.clear(attempt)
+        return receipt, placed
+
+    def _result(self, attempt: str) -> tuple[str, Receipt] | None:
         for name in ("done", "failed"):
-            receipt = read_receipt(folder / name)
-            if receipt is None or receipt.get("state") != name or receipt.get("attempt") != attempt:
-                continue
-            action = str(receipt["action"])
-            failed = name == "failed"
-            target = self.session.folder.failure(action) if failed else self.session.folder.action(action)
-            placed = publish(folder / name, target, replace=failed, sync=False) and not failed
-            if placed and self.kind != "transfer":  # else the files have travelled since they were hashed
-                self.session.store.remember(action, receipt)
-            self._unsynced.add(target.parent)
-            self.clear(attempt)
-            return receipt, placed
-        return None, False
+            receipt = read_receipt(self.folder(attempt) / name)
+            if receipt is not None and receipt.get("state") == name and receipt.get("attempt") == attempt:
+                return name, receipt
+        return None
+
+    def has_result(self, attempt: str) -> bool:
+        """Tell whether a job has left something that `adopt` would look at, without reading it."""
+        return any((self.folder(attempt) / name / "receipt.json").exists() for name in ("done", "failed"))
 
     def sync(self) -> None:
         """Bring to the disk what was taken in: once for many jobs."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
+from pathlib import Path
 
 from automagic.executors.policy import policy
 
@@ -60,3 +62,14 @@ class Trouble:
             return False
         self.stopped[stage] = cause, self._first[key], self._failures[key]
         return True
+
+
+def in_words(error: OSError, place: Path) -> str:
+    """Say what went wrong where something should have been written below a folder.
+
+    >>> in_words(OSError(errno.EDQUOT, "Disk quota exceeded"), Path("/a/work"))
+    'the disk is full: /a/work could not be written'
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {error.filename or place} could not be written"
+    return f"{error.filename or place}: {error.strerror or error}"

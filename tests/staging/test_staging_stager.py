@@ -1,7 +1,9 @@
 """Bringing files with a server that misbehaves: what comes is right, or the reason is."""
 
+import errno
 import gzip
 import hashlib
+import os
 import select
 import time
 
@@ -340,3 +342,15 @@ def test_survey_tells_where_files_are(bench, server, tmp_path):
     assert found[1].place == "unknown"
     assert "cannot be reached" in found[1].why
     remote.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_at_once_and_none_of_storages_faults(bench, monkeypatch, number):
+    def full(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("automagic.staging.transfer.os.fsync", full)
+    stager = bench()
+    event = stager.bring("/Crab/a.raw")
+    assert (event.kind, "cannot be brought here: the disk is full" in event.reason) == ("failed", True)
+    assert not stager.path("/Crab/a.raw").exists()

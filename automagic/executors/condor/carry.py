@@ -14,6 +14,7 @@ from typing import Any
 
 from automagic.errors import UserError
 from automagic.executors.base import Request
+from automagic.job.publish import move
 
 RESULT = "result"
 """What comes back, in the folder of the job."""
@@ -56,7 +57,7 @@ def bring_in(folder: Path) -> None:
     """Put what came back, if it is whole, where results are looked for."""
     for name in ("done", "failed"):
         if not (folder / name).exists() and _whole(folder / RESULT / name):
-            (folder / RESULT / name).rename(folder / name)
+            move(folder / RESULT / name, folder / name)
 
 
 def _whole(folder: Path) -> bool:
