@@ -26,6 +26,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,12 @@ class Asked(Mapping[str, Task]):
             for row in rows:
                 found[row[0]] = unpack(*row)
         return found
+
+    def matching(self, word: str) -> list[str]:
+        """Return the tasks that a word means: a name, a stage or a pattern with ``*``."""
+        if word in self.names:
+            return [word]
+        return [name for name in self.names if name.startswith(f"{word}:") or fnmatchcase(name, word)]
 
     def owner(self, link: str) -> str | None:
         """Return the task that makes what lies under a name for people, relative to the analysis folder."""

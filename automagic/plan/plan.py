@@ -25,8 +25,8 @@ class Plan:
     selected
         How many tasks it is about.
     states
-        By name, upstream first, of the tasks that are not up to date: ``"run"``; ``"wait"`` (it runs where a task
-        before it makes other bytes than before, or was never made); ``"cannot"``.
+        By name, upstream first, of the tasks that are not up to date: ``"run"``; ``"wait"`` (only a task before it
+        has changed: it runs where that makes other bytes than before); ``"cannot"``.
     causes
         By name, why: numbers of `automagic.bookkeeping.stale.CAUSES`, the first one first; none where only tasks before
         it have changed.
@@ -170,6 +170,7 @@ def _walk(plan: Plan, always: bool) -> None:
         before.setdefault(position, []).append(source)
     names = {row[0]: row[1] for row in rows}
     never = stale.CAUSES.index("never")
+    own = {stale.CAUSES.index(each) for each in ("never", "program", "engine", "promise")}
     empty = not session.folder.store.exists()
     roots = [row[1] for row in rows if row[0] not in before and not (empty and row[2] and never in row[2])]
     seed(plan, roots)
@@ -179,7 +180,8 @@ def _walk(plan: Plan, always: bool) -> None:
         if first is not None:
             plan.waits[name] = first
             cannot = plan.states[first] == CANNOT
-            plan.states[name] = CANNOT if cannot or problem else WAIT
+            # with a change of its own it runs whatever comes from before it
+            plan.states[name] = CANNOT if cannot or problem else RUN if own & set(causes or ()) else WAIT
             if cannot or problem:
                 plan.problems[name] = problem or plan.problems[first]
         elif problem:

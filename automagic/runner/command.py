@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from fnmatch import fnmatchcase
 from typing import Any
 
 from doit import cmd_info, cmd_list, cmd_run
@@ -95,7 +94,7 @@ def select(session: Session, words: list[str], stages: set[str]) -> list[str]:
         if word in session.tasks:
             names[word] = None
             continue
-        found = [name for name in session.tasks if name.startswith(f"{word}:") or fnmatchcase(name, word)]
+        found = session.ask().matching(word)
         if not found:
             there = dict.fromkeys(name.partition(":")[0] for name in session.tasks)
             what = f"{word} tasks" if word in stages else f"task that matches {word!r}"

@@ -86,3 +86,9 @@ def find_tasks(words: Iterable[str], tasks: Asked, folder: Path, others: Iterabl
             )
         found.append(owners[0])
     return found
+
+
+def stages_of(tasks: Asked) -> list[str]:
+    """List the stages of an analysis, in order."""
+    rows = tasks.connection.execute("SELECT stage FROM tasks GROUP BY stage ORDER BY min(position)").fetchall()
+    return [row[0] for row in rows]

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def analysis(tmp_path, monkeypatch):
         for module in (jobs_module, late_module):
             monkeypatch.setattr(module, "look_again", nodes.look)
         reporter = Reporter(io.StringIO(), {"failure_verbosity": 0})
-        reporter.begin(session, set(session.tasks), Estimate(4))
+        reporter.begin(session, Counter(t.stage for t in session.tasks.values()), Counter(), Estimate(4))
         jobs = Jobs(session, bundle(session.folder.work), kind)
         driver = Driver(reporter, jobs, nodes, Journal(session.folder.journal))
         driver._late.clock, driver._late.sleep = lambda: nodes.now, nodes.sleep
