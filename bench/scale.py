@@ -2,9 +2,9 @@
 
 All are given the same tasks (``bench/scale_shape.py``), and none starts a process for one: what is measured is the
 system. Each run is measured as a whole process, from its start to its end, in turn with its peer's. The shortest time
-counts; the median stands in brackets. Everything is made below a new folder and removed at the end. It should be on a
-usual local file system: one that discards each block as it is freed (mount option ``discard``) takes milliseconds for
-each folder that goes, which only those pay that take some away.
+counts; the median stands in brackets, processor time and largest memory beside it. Everything is made below a new
+folder and removed at the end. It should be on a usual local file system: one that discards each block as it is freed
+(mount option ``discard``) takes milliseconds for each folder that goes, which only those pay that take some away.
 
     python -m bench.scale --folder /tmp/scale
     python -m bench.scale --folder /tmp/scale --nights 10 --only first no-op

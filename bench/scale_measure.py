@@ -1,7 +1,7 @@
 """Measures processes as wholes: wall time from start to end, and the largest memory.
 
 A process counts from its parent's memory on, which it shares until it is another program. So this file is run itself,
-by a bare Python of 10 MB, and starts from there what is measured:
+by a bare Python of 14 MB, and starts from there what is measured:
 
     python -I -S bench/scale_measure.py OUT WORD…    runs WORD…, its output into OUT; prints the figures as JSON
 """
@@ -9,6 +9,7 @@ by a bare Python of 10 MB, and starts from there what is measured:
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -31,6 +32,8 @@ class Figure:
     ----------
     walls
         Wall time (s) of each time.
+    cpu_s
+        The shortest processor time, of all its processes: it tells more where others are on the machine.
     rss_mb
         The largest memory of any of its processes, of all times.
     out, told
@@ -38,6 +41,7 @@ class Figure:
     """
 
     walls: list[float] = field(default_factory=list)
+    cpu_s: float = math.inf
     rss_mb: float = 0.0
     out: str = ""
     told: dict[str, float] = field(default_factory=dict)
@@ -49,7 +53,7 @@ class Figure:
 
     def __str__(self) -> str:
         middle = f" ({statistics.median(self.walls):.2f})" if len(self.walls) > 1 else ""
-        return f"{self.wall_s:.2f}{middle} s, {self.rss_mb:.0f} MB"
+        return f"{self.wall_s:.2f}{middle} s, CPU {self.cpu_s:.2f} s, {self.rss_mb:.0f} MB"
 
 
 def measure(words: list[str], folder: Path, figure: Figure | None = None, code: int = 0) -> Figure:
@@ -80,6 +84,7 @@ def measure(words: list[str], folder: Path, figure: Figure | None = None, code: 
     if told["code"] != code:
         raise RuntimeError(f"{' '.join(words)} ended with {told['code']}:\n{figure.out[-2000:]}")
     figure.walls.append(told["wall_s"])
+    figure.cpu_s = min(figure.cpu_s, told["cpu_s"])
     figure.rss_mb = max(figure.rss_mb, told["rss_mb"])
     return figure
 
@@ -103,8 +108,8 @@ def main() -> None:
     process = os.posix_spawnp(words[0], words, os.environ, file_actions=streams)
     _, status, used = os.wait4(process, 0)
     wall = time.perf_counter() - began
-    code = os.waitstatus_to_exitcode(status)
-    print(json.dumps({"wall_s": wall, "rss_mb": used.ru_maxrss / 1024, "code": code}))
+    code, cpu = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+    print(json.dumps({"wall_s": wall, "cpu_s": cpu, "rss_mb": used.ru_maxrss / 1024, "code": code}))
 
 
 if __name__ == "__main__":
