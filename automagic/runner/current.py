@@ -63,10 +63,15 @@ def open_session(folder: Path) -> Session:
     return session_of(root, Asked(expand_anew(root)))
 
 
-def expand_anew(folder: Folder) -> Path:
+def expand_anew(folder: Folder, held: bool = False) -> Path:
     """Expand an analysis and write its graph; return where.
 
-    While a driver runs, which goes by the graph of its own, this is a file of this process.
+    While another driver runs, which goes by the graph of its own, this is a file of this process.
+
+    Parameters
+    ----------
+    held
+        Whether it is this process that holds the analysis.
     """
     from automagic.analysis import load
     from automagic.graph import expand
@@ -91,7 +96,7 @@ def expand_anew(folder: Folder) -> Path:
         "selection": list(graph.selection),
     }
     path = folder.graph
-    if is_held(folder) or not _writable(folder):
+    if not held and (is_held(folder) or not _writable(folder)):
         path = Path(tempfile.mkdtemp(prefix="automagic-")) / "graph.duckdb"
         atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
     try:
