@@ -14,10 +14,10 @@ from automagic.cli import user_errors
 @click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
 @user_errors
 def audit(analysis: str, sample: str | None, seed: int | None, as_json: bool) -> None:
-    """Read the products of ANALYSIS and the files that they were made from, and compare each with its recorded hash.
+    """Read the products of ANALYSIS and the files that they were made from; compare each with its recorded hash.
 
-    Otherwise a file is read again only where its size, times or inode have changed. Exit code 1 where a file is not what
-    the records say: ./doit then makes it anew, or automagic plan tells what hangs on it.
+    Otherwise a file is read again only where its size, times or inode have changed. The exit code is 1 where a file is
+    not what the records say: automagic plan then tells what hangs on it, and ./doit makes it anew.
     """
     import json
     import random
@@ -50,14 +50,14 @@ def audit(analysis: str, sample: str | None, seed: int | None, as_json: bool) ->
     else:
         some = "" if share == 1.0 else f" (a sample, --seed {chosen})"
         took = time.monotonic() - began
-        click.echo(
-            f"{folder.name}: {found.files} of {found.of} files read, {human(found.read_bytes)} in {took:.1f} s{some}"
-        )
+        read_all = f"{found.files} of {found.of} files read"
+        click.echo(f"{folder.name}: {read_all}, {human(found.read_bytes)} in {took:.1f} s{some}")
         for each in found.wrong:
             click.echo(f"  {each['kind']} {each['path']} {each['reason']} ({each['task']})")
-        click.echo(
-            f"{len(found.wrong)} are not what the records say" if found.wrong else "all are what the records say"
-        )
+        wrong = len(found.wrong)
+        click.echo(f"{wrong} are not what the records say" if wrong else "all are what the records say")
+        for task in dict.fromkeys(each["task"] for each in found.wrong if each["kind"] == "receipt"):
+            click.echo(f"./doit -a analysis={analysis} {task}   makes {task} again, with its receipt")
     sys.exit(1 if found.wrong else 0)
 
 

@@ -14,7 +14,7 @@ from automagic.cli import user_errors
 @click.option("--json", "as_json", is_flag=True, help="A JSON list with an object for each input file of each task.")
 @user_errors
 def lineage(analysis: str, product: str, files: bool, as_json: bool) -> None:
-    """Tell from what PRODUCT (a file, or a task) of ANALYSIS was made: every task before it, and the files they read."""
+    """Tell from what PRODUCT (a file, or a task) of ANALYSIS was made: every task before it, and what these read."""
     import json
 
     from automagic.bookkeeping import Folder, catalog
