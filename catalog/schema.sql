@@ -59,6 +59,9 @@ CREATE TABLE files (
     run        BIGINT,
     telescope  INTEGER,           -- 1, 2, or NULL for both
     size       BIGINT,            -- bytes; NULL where the file was not there
+    mtime_ns   BIGINT,            -- when its content changed last, as its file system tells; with the next two and the
+    inode      UBIGINT,           -- size it is seen whether a file was touched since its hash was taken
+    ctime_ns   BIGINT,
     sha256     VARCHAR
 );
 
@@ -139,7 +142,10 @@ CREATE TABLE products (
     path    VARCHAR,              -- where it is, relative to the analysis folder
     size    BIGINT,
     sha256  VARCHAR,
-    action  VARCHAR
+    action  VARCHAR,
+    mtime_ns BIGINT,              -- as for files; NULL where the file was not looked at since it was made
+    inode    UBIGINT,
+    ctime_ns BIGINT
 );
 
 -- What was read for that. One row an input file.

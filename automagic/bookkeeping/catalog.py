@@ -53,7 +53,9 @@ _COPIED = """
 INSERT INTO conditions SELECT * FROM g.conditions;
 INSERT INTO cards
 SELECT c.card, min(t.program), any_value(c.text) FROM g.cards c JOIN g.tasks t USING (card) GROUP BY 1 ORDER BY 1;
-INSERT INTO files BY NAME SELECT f.*, h.size, h.sha256 FROM g.files f LEFT JOIN hashed h USING (path) ORDER BY path;
+INSERT INTO files BY NAME
+SELECT f.*, k.size, k.mtime_ns, k.inode, k.ctime_ns, k.sha256
+FROM g.files f LEFT JOIN known k USING (path) ORDER BY path;
 """
 
 _TASKS = """
@@ -83,6 +85,8 @@ def rebuild(folder: Folder, live: bool = False) -> None:
     """
     import duckdb
 
+    from automagic.graph.asked import quoted
+
     new = folder.database.with_suffix(".new")
     for path in (new, new.with_suffix(".new.wal")):
         path.unlink(missing_ok=True)
@@ -90,25 +94,31 @@ def rebuild(folder: Folder, live: bool = False) -> None:
     with duckdb.connect() as connection:  # in memory, and written at once: half the time of tables on disk
         fill(connection, folder, live)
         _export(connection, folder.exports)
-        quoted = str(new).replace("'", "''")
         few = connection.execute("SELECT count(*) FROM tasks").fetchone()[0] < FEW  # type: ignore[index]
-        connection.execute(f"ATTACH '{quoted}' AS file{SMALL if few else ''}")
+        connection.execute(f"ATTACH '{quoted(new)}' AS file{SMALL if few else ''}")
         connection.execute("COPY FROM DATABASE memory TO file")
         connection.execute("DETACH file")
     new.replace(folder.database)
 
 
-def fill(connection: Any, folder: Folder, live: bool = False) -> None:
-    """Make all tables of the catalog in an empty database."""
-    attach_graph(connection, folder)
+def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = False) -> None:
+    """Make all tables of the catalog in an empty database.
+
+    Parameters
+    ----------
+    attached
+        Whether the graph is attached as ``g`` already.
+    """
+    if not attached:
+        attach_graph(connection, folder)
     connection.execute(SCHEMA.read_text(encoding="utf-8"))
+    hashes.load(connection, folder.hashes, folder.root)
+    connection.execute("CREATE TEMP VIEW hashed AS SELECT * FROM known")
     events.load(connection, folder)
     events.find_lost(connection, folder, live)
     connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder)])
     connection.execute(_ENGINES)
     _rows_of_the_index(connection)
-    hashes.load(connection, folder.hashes, folder.root)
-    connection.execute("CREATE TEMP VIEW hashed AS SELECT * FROM known")
     connection.execute(_COPIED)
     connection.execute("CREATE TEMP TABLE damaged (task VARCHAR, name VARCHAR)")
     _brought(connection)
@@ -128,25 +138,18 @@ def _brought(connection: Any) -> None:
 
 def attach_graph(connection: Any, folder: Folder) -> None:
     """Attach the graph as ``g``; an empty one where the analysis was never expanded."""
-    from automagic.graph.asked import Asked, save
+    from automagic.graph.asked import Asked, quoted, save
 
     try:
         Asked(folder.graph).connection.close()
-        target = str(folder.graph)
+        connection.execute(f"ATTACH '{quoted(folder.graph)}' AS g (READ_ONLY)")
     except FileNotFoundError:
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory() as place:  # the file may go once it is open
-            target = str(Path(place) / "graph.duckdb")
-            save(Path(target), {}, {"notes": []})
-            _attach(connection, target)
-        return
-    _attach(connection, target)
-
-
-def _attach(connection: Any, path: str) -> None:
-    quoted = path.replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS g (READ_ONLY)")
+            path = Path(place) / "graph.duckdb"
+            save(path, {}, {"notes": []})
+            connection.execute(f"ATTACH '{quoted(path)}' AS g (READ_ONLY)")
 
 
 def journal_state(folder: Folder) -> str:
@@ -229,6 +232,7 @@ def _insert(connection: Any, table: str, rows: list[Row]) -> None:
         "BIGINT": pa.int64(),
         "INTEGER": pa.int32(),
         "DOUBLE": pa.float64(),
+        "UBIGINT": pa.uint64(),
         "BOOLEAN": pa.bool_(),
     }
     about = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
@@ -325,23 +329,52 @@ def renew(folder: Folder) -> None:
 
 
 def attach(connection: Any, folder: Folder) -> None:
-    """Bring graph (``g``) and catalog into a connection: what the journal says now, or at the last look of a driver.
+    """Bring the tables of the catalog into a connection that has the graph (``g``): as the journal says now.
 
-    Where no driver runs and the file is older than the journal (a driver was killed), it is made anew.
+    While a driver runs, they are as it last wrote them. Where none runs and the file is older than the journal (a
+    driver was killed), it is made anew.
     """
     from automagic.bookkeeping.lock import is_held
+    from automagic.graph.asked import quoted
 
-    if not is_current(folder) and not is_held(folder):
-        renew(folder)
-    attach_graph(connection, folder)
-    if _form(folder) == SCHEMA_VERSION:
-        quoted = str(folder.database).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS c (READ_ONLY)")
-        for table in tables():
-            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM c.{table}")  # noqa: S608 (names of our own)
+    for attempt in range(2):
+        meta = _attach_file(connection, f"ATTACH '{quoted(folder.database)}' AS c (READ_ONLY)")
+        if meta.get("schema") == SCHEMA_VERSION and (meta.get("journal") == journal_state(folder) or is_held(folder)):
+            break
+        if meta:
+            connection.execute("DETACH c")
+        if attempt == 0 and not is_held(folder):
+            renew(folder)
     else:  # nobody has made one that could be read, or may
-        connection.execute("DETACH g")
-        fill(connection, folder, live=is_held(folder))
+        fill(connection, folder, live=is_held(folder), attached=True)
+        return
+    for table in tables():
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM c.{table}")  # noqa: S608 (our own)
+
+
+def detach(connection: Any) -> None:
+    """Take what `attach` has brought out of a connection again."""
+    import duckdb
+
+    for table in tables():
+        for kind in ("VIEW IF EXISTS temp", "TABLE IF EXISTS memory"):
+            connection.execute(f"DROP {kind}.{table}")
+    with contextlib.suppress(duckdb.Error):
+        connection.execute("DETACH c")
+
+
+def _attach_file(connection: Any, sql: str) -> dict[str, str]:
+    """Attach the catalog's file as ``c`` and return what it says of itself; nothing where it cannot be read."""
+    import duckdb
+
+    try:
+        connection.execute(sql)
+    except duckdb.Error:
+        return {}
+    try:
+        return dict(connection.execute("SELECT key, value FROM c.meta").fetchall())
+    except duckdb.Error:
+        return {"schema": "none"}
 
 
 def is_current(folder: Folder, content: str | None = None) -> bool:

@@ -62,8 +62,10 @@ INSERT INTO products BY NAME
 WITH named AS (SELECT position, task, action, unnest(outputs) AS product FROM last)
 SELECT task, product[1] AS name, o.level, o.link,
        'store/' || n.action[:2] || '/' || n.action || '/' || product[1] AS path,
-       product[2]::BIGINT AS size, product[3] AS sha256, n.action
+       product[2]::BIGINT AS size, product[3] AS sha256, n.action, k.mtime_ns, k.inode, k.ctime_ns
 FROM named n LEFT JOIN g.outputs o ON o.position = n.position AND o.name = product[1]
+LEFT JOIN known k ON k.path = ? || 'store/' || n.action[:2] || '/' || n.action || '/' || product[1]
+    AND k.size = product[2]::BIGINT AND k.sha256 = product[3]
 ORDER BY n.position, product[1]
 """
 
@@ -98,7 +100,7 @@ MANY = 50_000
 def load(connection: Any, folder: Folder) -> None:
     """Make the tables ``events`` and ``last``, and fill ``jobs``, ``made``, ``products`` and ``lineage``.
 
-    The graph is attached as ``g``.
+    The graph is attached as ``g``, and ``known`` has the hashes that are remembered (`automagic.bookkeeping.hashes`).
     """
     files = [str(path) for path in journals(folder.journal)]
     columns = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items()) + "}"
@@ -106,8 +108,9 @@ def load(connection: Any, folder: Folder) -> None:
     connection.execute(_JOBS)
     connection.execute(_LAST)
     _fill_from_receipts(connection, folder)
-    for sql in (_MADE, _PRODUCTS, _LINEAGE):
-        connection.execute(sql)
+    connection.execute(_MADE)
+    connection.execute(_PRODUCTS, [f"{folder.root}/"])
+    connection.execute(_LINEAGE)
 
 
 def _fill_from_receipts(connection: Any, folder: Folder) -> None:

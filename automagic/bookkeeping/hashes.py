@@ -151,6 +151,29 @@ def relation(path: Path) -> tuple[str, list[str]]:
     return _ALL.format(columns=columns, types=types, table=table), [*files, str(lines)]
 
 
+def load_lines(connection: Any, path: Path, root: Path) -> bool:
+    """Make the temporary table ``newer`` of the hashes that came since the table was written, with absolute paths.
+
+    Returns
+    -------
+    bool
+        Whether there are any; without, there is no table.
+    """
+    lines = path.with_suffix(".lines")
+    if not lines.exists() or not lines.stat().st_size:
+        return False
+    columns = ", ".join(COLUMNS)
+    types = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items()) + "}"
+    empty = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in COLUMNS.items())} LIMIT 0"
+    sql = _ALL.format(columns=columns, types=types, table=empty)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE newer AS "  # noqa: S608 (names of our own)
+        f"SELECT CASE WHEN starts_with(path, '/') THEN path ELSE ? || path END AS path, * EXCLUDE path FROM ({sql})",
+        [f"{root}{os.sep}", str(lines)],
+    )
+    return True
+
+
 def load(connection: Any, path: Path, root: Path) -> None:
     """Make the temporary table ``known`` of all remembered hashes, with absolute paths."""
     sql, values = relation(path)

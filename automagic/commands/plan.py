@@ -41,4 +41,4 @@ def plan(analysis: str, tasks: tuple[str, ...], why: str | None, other: str | No
             click.echo("\n".join(text.why(made, words[-1]) if why else text.lines(made, analysis, whole)))
     finally:
         made.close()
-        session.hashes.save()
+        session.save_hashes()

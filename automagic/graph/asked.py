@@ -52,12 +52,19 @@ CREATE TABLE about (key VARCHAR, value VARCHAR);
 
 _LOAD = """
 SELECT task, stage, program, engine, problem, coalesce(text, ''), doc
-FROM tasks LEFT JOIN cards USING (card) {where} ORDER BY position
+FROM g.tasks LEFT JOIN g.cards USING (card) {where} ORDER BY position
 """
+
+
+def quoted(path: Path) -> str:
+    """Return a path as text in SQL, for what takes no values: without the quotes around it."""
+    return str(path).replace("'", "''")
 
 
 class Asked(Mapping[str, Task]):
     """The tasks of an analysis by name, upstream first; each is read when it is asked for.
+
+    `connection` has the tables, attached as ``g``.
 
     Parameters
     ----------
@@ -80,7 +87,8 @@ class Asked(Mapping[str, Task]):
         self._whole = False
         self._names: dict[str, int] | None = None
         try:
-            self.connection = duckdb.connect(str(path), read_only=True)
+            self.connection = duckdb.connect()
+            self.connection.execute(f"ATTACH '{quoted(path)}' AS g (READ_ONLY)")
             form = self.about("form")
         except duckdb.Error as error:
             raise FileNotFoundError(path) from error
@@ -89,20 +97,20 @@ class Asked(Mapping[str, Task]):
 
     def about(self, key: str) -> str | None:
         """Return what the file says about itself."""
-        row = self.connection.execute("SELECT value FROM about WHERE key = ?", [key]).fetchone()
+        row = self.connection.execute("SELECT value FROM g.about WHERE key = ?", [key]).fetchone()
         return None if row is None else row[0]
 
     @property
     def names(self) -> dict[str, int]:
         """Position by name, in order."""
         if self._names is None:
-            rows = self.connection.execute("SELECT task, position FROM tasks ORDER BY position").fetchall()
+            rows = self.connection.execute("SELECT task, position FROM g.tasks ORDER BY position").fetchall()
             self._names = dict(rows)
         return self._names
 
     def __len__(self) -> int:
         """Count the tasks."""
-        return int(self.connection.execute("SELECT count(*) FROM tasks").fetchone()[0])  # type: ignore[index]
+        return int(self.connection.execute("SELECT count(*) FROM g.tasks").fetchone()[0])  # type: ignore[index]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names in order."""
@@ -158,7 +166,7 @@ class Asked(Mapping[str, Task]):
 
     def owner(self, link: str) -> str | None:
         """Return the task that makes what lies under a name for people, relative to the analysis folder."""
-        sql = "SELECT task FROM outputs JOIN tasks USING (position) WHERE link = ?"
+        sql = "SELECT task FROM g.outputs JOIN g.tasks USING (position) WHERE link = ?"
         row = self.connection.execute(sql, [link]).fetchone()
         return None if row is None else row[0]
 
@@ -182,7 +190,7 @@ def save(path: Path, tasks: Mapping[str, Task], about: Mapping[str, Any]) -> boo
         digest.update(repr(row).encode())
     facts |= {"form": FORM, "content": digest.hexdigest()}
     try:
-        there = dict(Asked(path).connection.execute("SELECT key, value FROM about").fetchall())
+        there = dict(Asked(path).connection.execute("SELECT key, value FROM g.about").fetchall())
     except FileNotFoundError:
         there = {}
     if there == facts:
@@ -282,11 +290,10 @@ def _fill(path: Path, tables: Mapping[str, list[Any]], types: Mapping[str, list[
     import duckdb
     import pyarrow as pa
 
-    quoted = str(path).replace("'", "''")
     small = " (BLOCK_SIZE 16384)" if len(tables["tasks"][0]) < 5000 else ""  # else even one task takes 2 MB
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1")
-        connection.execute(f"ATTACH '{quoted}' AS graph{small}; USE graph;")
+        connection.execute(f"ATTACH '{quoted(path)}' AS graph{small}; USE graph;")
         connection.execute(_TABLES)
         for table, columns in tables.items():
             if columns:

@@ -66,6 +66,7 @@ def audit(
 
     found = Audit()
     with duckdb.connect() as connection:
+        catalog.attach_graph(connection, folder)
         catalog.attach(connection, folder)
         rows = connection.execute(_FILES).fetchall()
         actions = connection.execute("SELECT task, action FROM made WHERE action IS NOT NULL ORDER BY task").fetchall()

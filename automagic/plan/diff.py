@@ -67,7 +67,7 @@ def _engines(first: Session, second: Session) -> dict[str, list[str]]:
     """Say of engines that both use where their programs differ."""
     found = {}
     used = [
-        {row[0] for row in each.ask().connection.execute("SELECT DISTINCT engine FROM tasks").fetchall()} - {"stage"}
+        {row[0] for row in each.ask().connection.execute("SELECT DISTINCT engine FROM g.tasks").fetchall()} - {"stage"}
         for each in (first, second)
     ]
     for engine in sorted(used[0] & used[1]):

@@ -9,23 +9,45 @@ import os
 from pathlib import Path
 from typing import Any
 
-from automagic.bookkeeping.hashes import HashCache
+from automagic.bookkeeping.hashes import HashCache, load_lines
 
 READ_MAX = 1_000_000_000
 """Of files that no done task has read, at most so many bytes are read for a plan: it could take hours."""
 
+# Five columns of each file and no more: there are very many, and nearly all are as they were.
 _SOURCES = """
-SELECT s.path, k.size, k.mtime_ns, k.inode, k.ctime_ns, s.made, NULL, NULL, k.sha256
-FROM (SELECT i.path, bool_or(m.task IS NOT NULL) AS made
-      FROM g.inputs i JOIN sel USING (position) JOIN g.tasks t USING (position) LEFT JOIN made m USING (task)
-      WHERE i.path IS NOT NULL GROUP BY i.path) s
-LEFT JOIN known k USING (path)
+SELECT i.path, f.size, f.mtime_ns, f.inode, f.ctime_ns
+FROM (SELECT DISTINCT path FROM g.inputs JOIN sel USING (position) WHERE path IS NOT NULL) i
+LEFT JOIN remembered f ON f.path = i.path
+"""
+
+_USED = """
+SELECT DISTINCT i.path FROM g.inputs i JOIN g.tasks t USING (position) JOIN made m USING (task)
+WHERE i.path IN (SELECT unnest(?))
 """
 
 _PRODUCTS = """
-SELECT ? || p.path, k.size, k.mtime_ns, k.inode, k.ctime_ns, p.task, p.name, p.size, p.sha256, k.sha256
-FROM products p JOIN g.tasks t USING (task) JOIN sel USING (position) LEFT JOIN known k ON k.path = ? || p.path
+SELECT ? || p.path, p.size, p.mtime_ns, p.inode, p.ctime_ns
+FROM products p JOIN g.tasks t USING (task) JOIN sel USING (position)
 """
+
+# the same where some were looked at after the catalog was made
+_PRODUCTS_NEWER = """
+SELECT q.path, q.size, coalesce(n.mtime_ns, q.mtime_ns), coalesce(n.inode, q.inode), coalesce(n.ctime_ns, q.ctime_ns)
+FROM (SELECT ? || path AS path, p.* EXCLUDE path FROM products p JOIN g.tasks USING (task) JOIN sel USING (position)) q
+LEFT JOIN newer n ON n.path = q.path AND n.size = q.size AND n.sha256 = q.sha256
+"""
+
+_REMEMBERED = "CREATE OR REPLACE TEMP VIEW remembered AS SELECT * FROM files WHERE sha256 IS NOT NULL"
+
+_REMEMBERED_NEWER = """
+CREATE OR REPLACE TEMP VIEW remembered AS
+SELECT path, size, mtime_ns, inode, ctime_ns, sha256 FROM newer
+UNION ALL SELECT path, size, mtime_ns, inode, ctime_ns, sha256 FROM files
+WHERE sha256 IS NOT NULL AND path NOT IN (SELECT path FROM newer)
+"""
+
+_DETAILS = "SELECT ? || path, task, name, size, sha256 FROM products WHERE ? || path IN (SELECT unnest(?))"
 
 
 def look(connection: Any, hashes: HashCache, root: Path) -> None:
@@ -34,21 +56,23 @@ def look(connection: Any, hashes: HashCache, root: Path) -> None:
     Parameters
     ----------
     connection
-        With graph, catalog, ``known`` and ``sel``; see `automagic.bookkeeping.stale`.
+        With graph, catalog and ``sel``; see `automagic.bookkeeping.stale`.
     hashes
         Remembers what is read.
     root
         The analysis folder.
     """
+    newer = hashes.path is not None and load_lines(connection, hashes.path, root)
+    connection.execute(_REMEMBERED_NEWER if newer else _REMEMBERED)
     looked = _look_at_sources(connection, hashes)
-    damaged = _look_at_products(connection, hashes, root)
+    damaged = _look_at_products(connection, hashes, root, _PRODUCTS_NEWER if newer else _PRODUCTS)
     connection.execute("CREATE OR REPLACE TEMP TABLE looked (path VARCHAR, sha256 VARCHAR)")
     connection.execute("CREATE OR REPLACE TEMP TABLE damaged (task VARCHAR, name VARCHAR, how VARCHAR)")
     _insert(connection, "looked", looked)
     _insert(connection, "damaged", damaged)
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW hashed AS
-        SELECT path, sha256 FROM known WHERE path NOT IN (SELECT path FROM looked)
+        SELECT path, sha256 FROM remembered WHERE path NOT IN (SELECT path FROM looked)
         UNION ALL SELECT path, sha256 FROM looked WHERE sha256 IS NOT NULL
     """)
 
@@ -60,54 +84,55 @@ def _insert(connection: Any, table: str, rows: list[tuple]) -> None:
         connection.execute(f"INSERT INTO {table} SELECT {names}", columns)
 
 
-def _look_at_sources(connection: Any, hashes: HashCache) -> list[tuple]:
-    """Return path and hash of files that are not as remembered; no hash for those that are gone."""
-    found: list[tuple] = []
-    unread = READ_MAX
-    rows = connection.execute(_SOURCES)
-    stat, same = os.stat, _same(hashes)
-    again = []
+def _changed(rows: Any, trust: str) -> list[tuple[str, int | None]]:
+    """Return the files that are not as their rows remember them, with the size that they have now; `None`: gone."""
+    found: list[tuple[str, int | None]] = []
+    stat, by_time, by_content = os.stat, trust == "time", trust == "content"
     while some := rows.fetchmany(20_000):
-        for row in some:
+        for path, size, mtime, inode, ctime in some:
             try:
-                now = stat(row[0])
+                now = stat(path)
             except OSError:
-                found.append((row[0], None))
+                found.append((path, None))
                 continue
-            if not same(now, row):
-                again.append((row, now.st_size))
-    for row, size in again:
-        if row[8] is None and not row[5]:  # it was never hashed, and nothing was made of it
-            unread -= size
-            if unread < 0:
+            same = now.st_mtime_ns == mtime and now.st_size == size
+            if same and (by_time or (now.st_ino == inode and now.st_ctime_ns == ctime and not by_content)):
                 continue
-        try:
-            found.append((row[0], hashes.sha256(Path(row[0]))))
-        except OSError:
-            found.append((row[0], None))
+            found.append((path, now.st_size))
     return found
 
 
-def _look_at_products(connection: Any, hashes: HashCache, root: Path) -> list[tuple]:
+def _look_at_sources(connection: Any, hashes: HashCache) -> list[tuple]:
+    """Return path and hash of files that are not as remembered; no hash for those that are gone."""
+    found: list[tuple] = []
+    again = _changed(connection.execute(_SOURCES), hashes.trust)
+    if not again:
+        return found
+    used = {row[0] for row in connection.execute(_USED, [[path for path, _ in again]]).fetchall()}
+    unread = READ_MAX
+    for path, size in again:
+        if size is not None and path not in used and hashes.recall(Path(path)) is None:
+            unread -= size  # it was never hashed, and nothing was made of it
+            if unread < 0:
+                continue
+        found.append((path, None if size is None else _hash(hashes, path)))
+    return found
+
+
+def _look_at_products(connection: Any, hashes: HashCache, root: Path, sql: str) -> list[tuple]:
     """Return task, name and what is wrong with it for products that are not as they were made."""
-    found = []
     prefix = f"{root}{os.sep}"
-    rows = connection.execute(_PRODUCTS, [prefix, prefix])
-    stat, same = os.stat, _same(hashes)
-    while some := rows.fetchmany(20_000):
-        for row in some:
-            try:
-                now = stat(row[0])
-            except OSError:
-                found.append((row[5], row[6], "is gone"))
-                continue
-            if same(now, row) and row[8] == row[9]:
-                continue
-            if now.st_size != row[7]:
-                word = "was truncated" if now.st_size < row[7] else "has grown"
-                found.append((row[5], row[6], f"{word} ({human(row[7])} → {human(now.st_size)})"))
-            elif _hash(hashes, row[0]) != row[8]:
-                found.append((row[5], row[6], "was changed"))
+    again = dict(_changed(connection.execute(sql, [prefix]), hashes.trust))
+    found = []
+    for path, task, name, before, digest in connection.execute(_DETAILS, [prefix, prefix, list(again)]).fetchall():
+        now = again[path]
+        if now is None:
+            found.append((task, name, "is gone"))
+        elif now != before:
+            word = "was truncated" if now < before else "has grown"
+            found.append((task, name, f"{word} ({human(before)} → {human(now)})"))
+        elif _hash(hashes, path) != digest:
+            found.append((task, name, "was changed"))
     return found
 
 
@@ -116,17 +141,6 @@ def _hash(hashes: HashCache, path: str) -> str | None:
         return hashes.sha256(Path(path))
     except OSError:
         return None
-
-
-def _same(hashes: HashCache) -> Any:
-    """Return what tells whether a file is as the row remembers it, by the trust that applies."""
-    if hashes.trust == "content":
-        return lambda now, row: False
-    if hashes.trust == "time":
-        return lambda now, row: now.st_size == row[1] and now.st_mtime_ns == row[2]
-    return lambda now, row: (
-        now.st_mtime_ns == row[2] and now.st_ctime_ns == row[4] and now.st_ino == row[3] and now.st_size == row[1]
-    )
 
 
 def human(size: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from automagic.bookkeeping import catalog, hashes, stale
+from automagic.bookkeeping import catalog, stale
 from automagic.plan.look import look
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class Plan:
         return dict(rows.fetchall())
 
     def close(self) -> None:
-        """Let go of graph and catalog."""
+        """Let go of the catalog."""
+        catalog.detach(self.connection)
         self.connection.close()
 
 
@@ -101,12 +102,9 @@ def make_plan(session: Session, names: Collection[str] | None = None, always: bo
     -------
     Plan
     """
-    import duckdb
-
     folder = session.folder
-    connection = duckdb.connect()
+    connection = session.ask().connection.cursor()
     catalog.attach(connection, folder)
-    hashes.load(connection, folder.hashes, folder.root)
     stale.select(connection, None if names is None else list(names))
     plan = Plan(session, connection)
     plan.selected = connection.execute("SELECT count(*) FROM sel").fetchone()[0]  # type: ignore[index]
@@ -210,7 +208,8 @@ def unread_tasks(plan: Plan) -> set[str]:
     """Return the tasks that read a file which was never hashed and is too large to be read for a plan."""
     rows = plan.connection.execute("""
         SELECT DISTINCT t.task FROM g.inputs i JOIN affected USING (position) JOIN g.tasks t USING (position)
-        WHERE i.path IS NOT NULL AND i.path NOT IN (SELECT path FROM looked) AND i.path NOT IN (SELECT path FROM known)
+        WHERE i.path IS NOT NULL AND i.path NOT IN (SELECT path FROM hashed)
+        AND i.path NOT IN (SELECT path FROM looked)
     """).fetchall()
     return {row[0] for row in rows}
 

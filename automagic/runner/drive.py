@@ -77,7 +77,7 @@ def drive(
             links.repair(folder, *links_of(folder, asked))
             links.note(folder, content)
         plan.close()
-        session.hashes.save()
+        session.save_hashes()
         Keeper(session).renew(content)
         reporter.complete_run()
         return 0
@@ -129,7 +129,7 @@ def _run(
             raise broken(error, folder) from None
         raise
     finally:
-        session.hashes.save()
+        session.save_hashes()
     if not driver.active:  # where the driver broke, what jobs have left stays for the next one
         executor.close()
         shutil.rmtree(folder.work, ignore_errors=True)
@@ -145,7 +145,7 @@ def _run(
 
 def links_of(folder: Folder, asked: Asked) -> tuple[list[tuple[str, str]], list[str]]:
     """Return the links of tasks that are done, with their products, and all links that tasks may have."""
-    wanted = asked.connection.execute("SELECT link FROM outputs WHERE link <> ''").fetchall()
+    wanted = asked.connection.execute("SELECT link FROM g.outputs WHERE link <> ''").fetchall()
     with catalog.connect(folder) as connection:
         rows = connection.execute("""
             SELECT link, path FROM products JOIN tasks USING (task, action) WHERE state = 'done' AND link <> ''

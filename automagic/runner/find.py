@@ -90,5 +90,5 @@ def find_tasks(words: Iterable[str], tasks: Asked, folder: Path, others: Iterabl
 
 def stages_of(tasks: Asked) -> list[str]:
     """List the stages of an analysis, in order."""
-    rows = tasks.connection.execute("SELECT stage FROM tasks GROUP BY stage ORDER BY min(position)").fetchall()
+    rows = tasks.connection.execute("SELECT stage FROM g.tasks GROUP BY stage ORDER BY min(position)").fetchall()
     return [row[0] for row in rows]

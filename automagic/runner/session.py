@@ -115,7 +115,9 @@ class Session:
         self.extras = dict(extras or {})
         self.hashes = HashCache(self.folder.hashes, root, trust)
         self.store = Store(self.folder, self.hashes)
-        self.images = Images(self.folder.root, dict(images or {}), self.hashes.sha256)
+        # the files of programs and images are few, and asked for each time
+        self.programs_hashes = HashCache(self.folder.journal / "programs.parquet", root)
+        self.images = Images(self.folder.root, dict(images or {}), self.programs_hashes.sha256)
         self._digests: dict[str, str] = {}
         self._fresh: dict[str, Standing] = {}
 
@@ -132,6 +134,11 @@ class Session:
         from automagic.runner.staged import Staged
 
         return Staged(self.folder, self._staging or self.site.storage.staging(self.site.place(self.site.storage.cache)))
+
+    def save_hashes(self) -> None:
+        """Keep the hashes that were taken."""
+        self.hashes.save()
+        self.programs_hashes.save()
 
     # --- tasks
 
@@ -158,7 +165,7 @@ class Session:
                 self._digests[engine] = record.partition_sha256
             else:
                 folders = [PROJECT / "automagic" / "science"] if engine == "science" else [self.programs(engine)]
-                self._digests[engine] = engine_digest(folders, self.hashes.sha256, python=engine != "mars")
+                self._digests[engine] = engine_digest(folders, self.programs_hashes.sha256, python=engine != "mars")
         return self._digests[engine]
 
     def environment(self, engine: str) -> str:
