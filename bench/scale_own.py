@@ -164,12 +164,13 @@ def write(path: str, content: bytes) -> None:
 
 COPIED = (
     "task", "action", "attempt", "program", "engine", "engine_digest", "environment", "image", "command", "overrides",
+    "recipe", "form",
 )  # fmt: skip
 
 
 def receipt(spec: dict[str, Any], outputs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the receipt of a job that went well, as `automagic.job.work` writes it."""
-    return {key: spec[key] for key in COPIED} | {
+    return {key: spec.get(key) for key in COPIED} | {
         "receipt": 1, "state": "done", "reason": None, "exit_code": 0, "wall_s": 0.1, "cpu_s": 0.1, "max_rss_mb": 20.0,
         "host": "node1", "python": "3.11.7", "started": "2026-01-01T12:00:00Z", "ended": "2026-01-01T12:00:01Z",
         "input_mb": 0.0, "scratch_mb": 0.0, "untouched": [], "undeclared": [], "unchecked": [],

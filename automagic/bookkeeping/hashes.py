@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import to_json
 
 from automagic.job.spec import sha256_file, signature
 
@@ -56,6 +57,7 @@ class HashCache:
     def __init__(self, path: Path | None, root: Path, trust: str = "signature") -> None:
         self.path = path
         self.root = root.resolve()
+        self._prefix = f"{self.root}{os.sep}"
         self.trust = trust
         self._known: dict[str, tuple[list[int], str]] | None = None
         self._new: dict[str, tuple[list[int], str]] = {}
@@ -78,15 +80,19 @@ class HashCache:
     def key(self, path: str | Path) -> str:
         """Return the name under which a file is remembered."""
         absolute = os.path.abspath(path)
-        root = f"{self.root}{os.sep}"
-        return absolute[len(root) :] if absolute.startswith(root) else absolute
+        return absolute[len(self._prefix) :] if absolute.startswith(self._prefix) else absolute
 
     def same(self, before: list[int], now: list[int]) -> bool:
         """Tell whether a file counts as unchanged between two signatures."""
         return before[:2] == now[:2] if self.trust == "time" else before == now
 
-    def sha256(self, path: Path) -> str:
+    def sha256(self, path: str | Path, size: int | None = None) -> str:
         """Return the hash of a file, reading the file only if it changed.
+
+        Parameters
+        ----------
+        size
+            Where given and the file has another, nothing is read and the hash is empty.
 
         Raises
         ------
@@ -94,7 +100,9 @@ class HashCache:
             The file cannot be read.
         """
         before, key = signature(path), self.key(path)
-        found = self.known.get(key)
+        if size is not None and before[0] != size:
+            return ""
+        found = self._new.get(key) or self.known.get(key)
         if found is not None and self.same(found[0], before) and (self.trust != "content" or key in self._seen):
             return found[1]
         digest = sha256_file(path)
@@ -104,7 +112,7 @@ class HashCache:
             self.remember(path, digest, before)
         return digest
 
-    def remember(self, path: Path, digest: str, seen: list[int] | None = None) -> None:
+    def remember(self, path: str | Path, digest: str, seen: list[int] | None = None) -> None:
         """Take a hash that somebody else has just computed."""
         entry = (seen or signature(path), digest)
         key = self.key(path)
@@ -125,10 +133,10 @@ class HashCache:
         if self.lines is None or not self._new:
             return
         self.lines.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError), open(self.lines, "a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), open(self.lines, "ab") as file:
             for key, (seen, digest) in self._new.items():
                 row = dict(zip(COLUMNS, (key, *seen, digest), strict=True))
-                file.write(json.dumps(row) + "\n")
+                file.write(to_json(row) + b"\n")
         self._new = {}
 
 

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic_core import to_json
+
 from automagic.bookkeeping.stamp import next_stamp
 
 Event = dict[str, Any]
@@ -33,7 +35,7 @@ class Journal:
     def __init__(self, folder: Path, first: Event | None = None) -> None:
         self.folder = folder
         self._first = first
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def write(self, *events: Event) -> None:
         """Write events and bring them to the disk before returning."""
@@ -42,11 +44,10 @@ class Journal:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = next_stamp(self.folder)
-            self._file = open(self.folder / f"{name}-{os.getpid()}.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+            self._file = open(self.folder / f"{name}-{os.getpid()}.jsonl", "ab")  # noqa: SIM115
             events = (*((self._first,) if self._first else ()), *events)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        lines = [json.dumps({"time": stamp, **event}, ensure_ascii=False) + "\n" for event in events]
-        self._file.write("".join(lines))
+        self._file.write(b"".join(to_json({"time": stamp, **event}) + b"\n" for event in events))
         self._file.flush()
         os.fsync(self._file.fileno())
 

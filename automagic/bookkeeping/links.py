@@ -37,6 +37,11 @@ def intact(folder: Folder, content: str | None) -> bool:
         return False
 
 
+def none(folder: Folder) -> bool:
+    """Tell whether there are no links yet."""
+    return not any((folder.root / top).exists() for top in TOPS)
+
+
 def note(folder: Folder, content: str | None) -> None:
     """Keep how the links are now."""
     with contextlib.suppress(OSError):

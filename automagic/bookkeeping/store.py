@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.hashes import HashCache
@@ -60,19 +61,19 @@ class Store:
         UserError
             The file system does not tell.
         """
-        place = self.folder.action(action)
+        place = self.folder.action_path(action)
         receipt = receipt or read_receipt(place)
         if receipt is None:
-            return None, "it was never made" if not place.exists() else "its receipt is damaged"
+            return None, "it was never made" if not os.path.exists(place) else "its receipt is damaged"
         made = set()
         for product in receipt.get("outputs", ()):
             made.add(product["name"])
-            path = place / product["name"]
+            path = f"{place}/{product['name']}"
             try:
-                if path.stat().st_size != product["size"] or self.hashes.sha256(path) != product["sha256"]:
+                if self.hashes.sha256(path, product["size"]) != product["sha256"]:
                     return None, f"its output {product['name']} was changed"
             except OSError as error:
-                refuse(error, path)
+                refuse(error, Path(path))
                 return None, f"its output {product['name']} is gone"
         lacking = [o.name for o in outputs if not o.optional and o.name not in made]
         if lacking:
@@ -81,15 +82,15 @@ class Store:
 
     def remember(self, action: str, receipt: Receipt) -> None:
         """Note the hashes that a job has just computed."""
+        place = self.folder.action_path(action)
         for product in receipt.get("outputs", ()):
-            path = self.folder.action(action) / product["name"]
             with contextlib.suppress(OSError):
-                self.hashes.remember(path, product["sha256"])
+                self.hashes.remember(f"{place}/{product['name']}", product["sha256"])
 
     def discard(self, action: str) -> None:
         """Take a damaged action out of the store, so that it can be made again."""
-        place = self.folder.action(action)
-        if place.exists():
+        if os.path.lexists(self.folder.action_path(action)):
+            place = self.folder.action(action)
             self.folder.work.mkdir(parents=True, exist_ok=True)
             aside = self.folder.work / f"damaged-{action[:16]}-{uuid.uuid4().hex[:8]}"
             try:
@@ -105,7 +106,8 @@ class Store:
         made = {product["name"] for product in receipt.get("outputs", ())}
         for output in task.outputs:
             if output.link and output.name in made:
-                set_link(self.folder.root / output.link, self.folder.action(action) / output.name)
+                place = self.folder.action_path(action)
+                set_link(f"{self.folder.root}/{output.link}", f"{place}/{output.name}")
             else:
                 self._unlink(output)
 
@@ -115,12 +117,12 @@ class Store:
             self._unlink(output)
 
     def _unlink(self, output: Output) -> None:
-        link = self.folder.root / output.link
-        if output.link and link.is_symlink():
-            link.unlink(missing_ok=True)
+        link = f"{self.folder.root}/{output.link}"
+        if output.link and os.path.islink(link):
+            Path(link).unlink(missing_ok=True)
 
 
-def read_receipt(place: Path) -> Receipt | None:
+def read_receipt(place: str | Path) -> Receipt | None:
     """Read the receipt in a folder of the store, or of failures; `None` where there is none that can be read.
 
     Raises
@@ -128,15 +130,16 @@ def read_receipt(place: Path) -> Receipt | None:
     UserError
         The file system does not tell.
     """
-    path = place / "receipt.json"
+    path = f"{place}/receipt.json"
     for again in (True, False):
         try:
-            receipt = json.loads(path.read_text(encoding="utf-8"))
+            with open(path, "rb", buffering=0) as file:
+                receipt = from_json(file.read())
             break
         except OSError as error:
             if error.errno == errno.ESTALE and again:  # it was replaced just now
                 continue
-            refuse(error, path)
+            refuse(error, Path(path))
             return None
         except ValueError:
             return None
@@ -158,12 +161,25 @@ def refuse(error: OSError, path: Path) -> None:
         ) from None
 
 
-def set_link(link: Path, target: Path) -> None:
+def set_link(at: str | Path, target: str | Path) -> None:
     """Point a relative symbolic link to a file, replacing what was there in one step."""
-    wanted = os.path.relpath(target, link.parent)
-    if link.is_symlink() and os.readlink(link) == wanted:
+    wanted = os.path.relpath(target, os.path.dirname(at))
+    try:
+        os.symlink(wanted, at)
         return
-    link.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _replace_link(Path(at), wanted, error)
+
+
+def _replace_link(link: Path, wanted: str, error: OSError) -> None:
+    """Set a link where it could not be set at once: there is one, or no folder for it."""
+    try:
+        raise error
+    except FileNotFoundError:
+        link.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        if link.is_symlink() and os.readlink(link) == wanted:
+            return
     temporary = link.parent / f".{link.name}.{os.getpid()}"
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()

@@ -84,7 +84,8 @@ def publish(source: Path, target: Path, attempt: str, replace: bool = False, syn
     attempt
         Whose folder it is, as its receipt says.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.isdir(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
     if replace and target.exists():
         # over NFS a folder cannot be removed while somebody reads a file in it
         aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")

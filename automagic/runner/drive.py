@@ -100,7 +100,7 @@ def _run(
     selected = sorted({*plan.states, *plan.found, *plan.staging}, key=asked.names.__getitem__)
     session.tasks = load(asked, selected)
     engines = {task.engine for task in session.tasks.values()} - {"stage"}
-    was_intact = links.intact(folder, content)
+    was_intact = links.intact(folder, content) or links.none(folder)
     read = plan.read
     plan.close()
     pyz = bundle(folder.work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -75,6 +76,7 @@ class Driver:
         self.cause: dict[str, str] = {}
         self._selected = set(session.tasks if selected is None else selected)
         self._whole = whole
+        self._failed_before = str(session.folder.failed)
         self._made = made or {}
         self._batch: list[tuple[Request, dict[str, Any]]] = []
         self._attempts: dict[str, tuple[Node, dict[str, Any]]] = {}
@@ -338,10 +340,12 @@ class Driver:
             self.reporter.task_differs(task.name, different)
 
     def _done(self, node: Node, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
-        told = {**facts(receipt), **self.session.facts(task)}
+        told = facts(receipt)
+        if "recipe" not in told:  # the job was made by an older version
+            told |= self.session.facts(task)
         self._note({**submitted, "event": "done", **measured(receipt), **told})
-        failure = self.session.folder.failure(submitted["action"])
-        if failure.exists():
+        failure = f"{self._failed_before}/{submitted['action'][:2]}/{submitted['action']}"
+        if os.path.exists(failure):
             shutil.rmtree(failure, ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
 
 from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.executors import Request
@@ -47,7 +49,7 @@ class Jobs:
 
     def folder(self, attempt: str) -> Path:
         """Return the folder of an attempt."""
-        return self._work / attempt
+        return Path(f"{self._work}/{attempt}")
 
     def make(self, task: Task, action: str, priority: float) -> Request:
         """Write the folder of a new attempt, and return what the executor has to know.
@@ -61,10 +63,12 @@ class Jobs:
         """
         spec = self.spec(task, action)
         folder = self.folder(spec["attempt"])
-        folder.mkdir(parents=True, exist_ok=True)  # nobody else has this name; NFS may say that it is there just by now
-        (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-        inputs = tuple((f"{each['role']}/{each['name']}", Path(each["path"])) for each in spec["inputs"])
+        os.makedirs(folder, exist_ok=True)  # nobody else has this name; NFS may say that it is there just by now
+        write(f"{folder}/spec.json", to_json(spec))
         image = self.session.images.path(task.engine)
+        inputs: tuple[tuple[str, Path], ...] = ()
+        if image is not None or self.kind != "local":
+            inputs = tuple((f"{each['role']}/{each['name']}", Path(each["path"])) for each in spec["inputs"])
         if image is not None:
             apptainer = self.session.site.condor.apptainer
             if self.kind == "local":
@@ -95,17 +99,24 @@ class Jobs:
         where = place(self.folder(attempt), record is not None, self.kind)
         inputs = []
         for file in session.files(task):
-            seen = signature(file.path)
+            seen, its = signature(file.path), file.input
+            # what is in the store is reached without links
+            path = str(file.path) if its.task is not None and file.url is None else os.path.realpath(file.path)
             inputs.append(
                 {
-                    **dataclasses.asdict(file.input),
-                    "path": str(file.path.resolve()),
+                    "role": its.role,
+                    "name": its.name,
+                    "task": its.task,
+                    "checks": its.checks,
+                    "copy": its.copy,
+                    "path": path,
                     "sha256": file.sha256,
                     "size": seen[0],
                     "signature": seen,
                     **({"url": file.url} if file.url else {}),
                 }
             )
+        given = self.resources(task, inputs)
         return {
             "task": task.name,
             "action": action,
@@ -120,8 +131,23 @@ class Jobs:
             "overrides": session.overridden(task),
             "inputs": inputs,
             "placed": record is not None,
-            "outputs": [dataclasses.asdict(output) for output in task.outputs],
-            "resources": dataclasses.asdict(self.resources(task, inputs)),
+            "outputs": [
+                {
+                    "name": output.name,
+                    "level": output.level,
+                    "link": output.link,
+                    "checks": output.checks,
+                    "optional": output.optional,
+                    "missing_with": output.missing_with,
+                }
+                for output in task.outputs
+            ],
+            "resources": {
+                "cores": given.cores,
+                "memory_mb": given.memory_mb,
+                "disk_mb": given.disk_mb,
+                "minutes": given.minutes,
+            },
             "exit_codes": {str(code): text for code, text in task.exit_codes.items()},
             "tolerated": sorted(task.tolerated),
             "variables": session.variables(task),
@@ -165,7 +191,7 @@ class Jobs:
 
     def _result(self, attempt: str) -> tuple[str, Receipt] | None:
         for name in ("done", "failed"):
-            receipt = read_receipt(self.folder(attempt) / name)
+            receipt = read_receipt(f"{self._work}/{attempt}/{name}")
             if receipt is not None and receipt.get("state") == name and receipt.get("attempt") == attempt:
                 return name, receipt
         return None
@@ -182,7 +208,12 @@ class Jobs:
 
     def clear(self, attempt: str) -> None:
         """Take the folder of an attempt away."""
-        shutil.rmtree(self.folder(attempt), ignore_errors=True)
+        folder = f"{self._work}/{attempt}"
+        try:  # mostly there is nothing else in it
+            os.unlink(f"{folder}/spec.json")
+            os.rmdir(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def left(self) -> dict[str, Mapping[str, Any]]:
         """Return the specs of attempts whose folders lie in ``work/``, by attempt; those cut short are left out."""
@@ -195,3 +226,14 @@ class Jobs:
             if isinstance(spec, dict) and spec.get("attempt") == path.parent.name:
                 found[path.parent.name] = spec
         return found
+
+
+def write(path: str, content: bytes) -> None:
+    """Write a new file with as few calls as can be: there are very many."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(file, view) :]
+    finally:
+        os.close(file)

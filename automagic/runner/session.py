@@ -108,6 +108,7 @@ class Session:
     ) -> None:
         self.folder = Folder(root)
         self._site = site
+        self._asked: Asked | None = None
         self._staging = staging
         self.tasks = tasks
         self.marssys = dict(marssys)
@@ -119,6 +120,9 @@ class Session:
         self.programs_hashes = HashCache(self.folder.journal / "programs.parquet", root)
         self.images = Images(self.folder.root, dict(images or {}), self.programs_hashes.sha256)
         self._digests: dict[str, str] = {}
+        self._environments: dict[str, str] = {}
+        self._variables: dict[tuple[str, str, int], dict[str, str]] = {}
+        self._programs: dict[str, Path] = {}
         self._fresh: dict[str, Standing] = {}
 
     @cached_property
@@ -152,8 +156,10 @@ class Session:
         """Return the tasks as they are in the graph on disk; they are written there where they are in memory alone."""
         if isinstance(self.tasks, Asked):
             return self.tasks
-        save(self.folder.graph, self.tasks, {"notes": [], **self.extras})
-        return Asked(self.folder.graph)
+        if self._asked is None:
+            save(self.folder.graph, self.tasks, {"notes": [], **self.extras})
+            self._asked = Asked(self.folder.graph)
+        return self._asked
 
     # --- engines
 
@@ -170,8 +176,10 @@ class Session:
 
     def environment(self, engine: str) -> str:
         """Say in which environment an engine's programs run, with its digest."""
-        digest = self.engine_digest(engine)
-        return f"{'host environment' if self.images.path(engine) is None else 'image'} sha256:{digest}"
+        if engine not in self._environments:
+            where = "host environment" if self.images.path(engine) is None else "image"
+            self._environments[engine] = f"{where} sha256:{self.engine_digest(engine)}"
+        return self._environments[engine]
 
     def programs(self, engine: str) -> Path:
         """Return the folder of an engine's programs.
@@ -181,12 +189,15 @@ class Session:
         UserError
             It is not there.
         """
+        if engine in self._programs:
+            return self._programs[engine]
         folder = self.marssys.get(engine, PROJECT / "openmars" if engine == "openmars" else None)
         if folder is None or not folder.is_dir():
             raise UserError(
                 f"the programs of engine {engine!r} are not there: {folder or 'no folder is named'}",
                 hint=f"Name their folder in site.toml: [engines.{engine}] marssys = '/path'.",
             )
+        self._programs[engine] = folder
         return folder
 
     def command(self, task: Task) -> list[str]:
@@ -201,9 +212,14 @@ class Session:
 
     def variables(self, task: Task) -> dict[str, str]:
         """Return the environment of a task's program: closed, and the same everywhere."""
-        if self.images.path(task.engine) is not None:
-            return image_variables(task)
-        return host_variables(task, None if task.engine == "science" else self.programs(task.engine))
+        kind = task.engine, task.clock, task.threads
+        if kind not in self._variables:
+            if self.images.path(task.engine) is not None:
+                self._variables[kind] = image_variables(task)
+            else:
+                marssys = None if task.engine == "science" else self.programs(task.engine)
+                self._variables[kind] = host_variables(task, marssys)
+        return self._variables[kind]
 
     # --- what is up to date
 
@@ -262,7 +278,6 @@ class Session:
 
     def settle(self, name: str, identity: str, receipt: Receipt) -> None:
         """Take note that a task is done."""
-        self.store.remember(identity, receipt)
         self._fresh[name] = Standing(identity, slim(receipt))
 
     def files(self, task: Task) -> list[File]:
@@ -304,8 +319,8 @@ class Session:
         names = (each.name, f"{each.role}/{each.name}")
         for name in names:
             if name in products:
-                path = self.folder.action(standing.action) / name
-                return File(each, path, products[name]["sha256"])
+                path = f"{self.folder.action_path(standing.action)}/{name}"
+                return File(each, Path(path), products[name]["sha256"])
         promised = [o for o in self.tasks[each.task].outputs if o.name in (each.name, f"{each.role}/{each.name}")]
         if promised and promised[0].optional:
             return None
@@ -313,7 +328,7 @@ class Session:
 
     def overridden(self, task: Task) -> list[str]:
         """List the keys of a task's card that the person set, without a variant like ``M1.`` before them."""
-        if not task.card:
+        if not task.card or not self.overrides.get(task.program):
             return []
         card = read_text(task.card)
         keys = []
