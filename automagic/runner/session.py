@@ -108,7 +108,7 @@ class Session:
     ) -> None:
         self.folder = Folder(root)
         self._site = site
-        self._asked: Asked | None = None
+        self._asked = tasks if isinstance(tasks, Asked) else None
         self._staging = staging
         self.tasks = tasks
         self.marssys = dict(marssys)
@@ -148,14 +148,12 @@ class Session:
 
     def load(self, names: Iterable[str]) -> dict[str, Task]:
         """Return tasks by name; many at once are read faster than one by one."""
-        if isinstance(self.tasks, Asked):
-            return self.tasks.load(names)
+        if self._asked is not None:
+            return self._asked.load(names)
         return {name: self.tasks[name] for name in names}
 
     def ask(self) -> Asked:
         """Return the tasks as they are in the graph on disk; they are written there where they are in memory alone."""
-        if isinstance(self.tasks, Asked):
-            return self.tasks
         if self._asked is None:
             save(self.folder.graph, self.tasks, {"notes": [], **self.extras})
             self._asked = Asked(self.folder.graph)

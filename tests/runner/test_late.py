@@ -227,7 +227,7 @@ def test_what_a_file_system_in_trouble_does_not_show_stays_for_the_next_driver(a
         nodes.events.clear()
 
     def trouble(place):
-        if place.parent.parent == session.folder.work.resolve():
+        if Path(place).parent.parent == session.folder.work.resolve():
             raise UserError("it cannot be looked at")
         return read(place)
 
