@@ -8,6 +8,7 @@ not promise).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -23,7 +24,8 @@ from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.journal import journals
 
 SCHEMA = Path(__file__).resolve().parents[2] / "catalog" / "schema.sql"
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()[:16]
+"""A catalog of another form is made anew."""
 
 FEW, SMALL = 5000, " (BLOCK_SIZE 16384)"
 """With fewer tasks than this, a file of a few kB need not be of 2 MB."""
