@@ -83,19 +83,27 @@ def rebuild(folder: Folder, live: bool = False) -> None:
     """
     import duckdb
 
-    new = folder.database.with_suffix(".new")
-    for path in (new, new.with_suffix(".new.wal")):
-        path.unlink(missing_ok=True)
     hashes.settle(folder.hashes)
     with duckdb.connect() as connection:  # in memory, and written at once: half the time of tables on disk
         fill(connection, folder, live)
         _export(connection, folder.exports)
-        quoted = str(new).replace("'", "''")
-        few = connection.execute("SELECT count(*) FROM tasks").fetchone()[0] < FEW  # type: ignore[index]
+        _write(connection, folder.database)
+
+
+def _write(connection: Any, path: Path) -> None:
+    """Write all tables to a file of our own, as a reader may do the same at this moment, and put it in place."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    quoted = str(new).replace("'", "''")
+    few = connection.execute("SELECT count(*) FROM tasks").fetchone()[0] < FEW
+    try:
         connection.execute(f"ATTACH '{quoted}' AS file{SMALL if few else ''}")
         connection.execute("COPY FROM DATABASE memory TO file")
         connection.execute("DETACH file")
-    new.replace(folder.database)
+        new.replace(path)
+    finally:
+        for left in (new, new.with_name(f"{new.name}.wal")):
+            left.unlink(missing_ok=True)
 
 
 def fill(connection: Any, folder: Folder, live: bool = False) -> None:
@@ -128,20 +136,17 @@ def _brought(connection: Any) -> None:
 
 def attach_graph(connection: Any, folder: Folder) -> None:
     """Attach the graph as ``g``; an empty one where the analysis was never expanded."""
-    from automagic.graph.asked import Asked, save
+    from tempfile import TemporaryDirectory
 
-    try:
-        Asked(folder.graph).connection.close()
-        target = str(folder.graph)
-    except FileNotFoundError:
-        from tempfile import TemporaryDirectory
+    from automagic.graph.asked import save
 
-        with TemporaryDirectory() as place:  # the file may go once it is open
-            target = str(Path(place) / "graph.duckdb")
-            save(Path(target), {}, {"notes": []})
-            _attach(connection, target)
+    if _has_graph(folder):
+        _attach(connection, str(folder.graph))
         return
-    _attach(connection, target)
+    with TemporaryDirectory() as place:  # the file may go once it is open
+        empty = Path(place) / "graph.duckdb"
+        save(empty, {}, {"notes": []})
+        _attach(connection, str(empty))
 
 
 def _attach(connection: Any, path: str) -> None:
@@ -275,73 +280,104 @@ def _export(connection: Any, folder: Path) -> None:
 def connect(folder: Folder) -> Any:
     """Open the catalog for reading; where somebody holds the file open for writing, from its Parquet exports.
 
-    A catalog that is gone, or of an older version, is made anew. Statements can read the catalog's tables and nothing
-    else, and can write nothing.
+    A catalog that is gone, or of an older version, is made anew where there is something to make it from. Statements
+    can read the catalog's tables and nothing else, and can write nothing.
 
     Raises
     ------
     FileNotFoundError
         Nothing was ever run here.
+    duckdb.Error
+        The catalog cannot be read.
     """
     import duckdb
 
-    if not folder.graph.exists() and not journals(folder.journal) and not folder.exports.exists():
+    if not _is_there(folder) and not folder.graph.exists() and not journals(folder.journal):
         raise FileNotFoundError(folder.database)
     try:
         connection = _current(folder)
     except duckdb.IOException:
-        connection = duckdb.connect()
-        for path in sorted(folder.exports.glob("*.parquet")):
-            name = path.stem.replace('"', "")
-            connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [str(path)])  # noqa: S608
+        connection = _from_exports(folder)
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _is_there(folder: Folder) -> bool:
+    return folder.database.exists() or folder.exports.exists()
 
 
 def _current(folder: Folder) -> Any:
     """Open the catalog, made anew where it is not of today's form."""
     import duckdb
 
-    for attempt in range(2):
-        if folder.database.exists():
-            connection = duckdb.connect(str(folder.database), read_only=True)
-            with contextlib.suppress(duckdb.Error):
-                row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-                if row == (SCHEMA_VERSION,):
-                    return connection
-            connection.close()
-        if attempt == 0:
-            renew(folder)
-    raise duckdb.IOException(f"{folder.database} cannot be read")
+    if folder.database.exists():
+        connection = duckdb.connect(str(folder.database), read_only=True)
+        with contextlib.suppress(duckdb.Error):
+            if connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (SCHEMA_VERSION,):
+                return connection
+        connection.close()
+    renew(folder)
+    return duckdb.connect(str(folder.database), read_only=True)
+
+
+def _from_exports(folder: Folder) -> Any:
+    import duckdb
+
+    paths = sorted(folder.exports.glob("*.parquet"))
+    if not paths:
+        raise duckdb.IOException(f"{folder.database} is damaged, and there are no exports of it")
+    connection = duckdb.connect()
+    for path in paths:
+        name = path.stem.replace('"', "")
+        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [str(path)])  # noqa: S608
+    return connection
 
 
 def renew(folder: Folder) -> None:
-    """Make the catalog anew where nobody else does; a reader who may not write leaves it."""
+    """Make the catalog anew where nobody else does.
+
+    A reader who may not write leaves it, and so it is where the graph or the journal is gone (an older version had
+    another graph; somebody kept a part of the folder): the catalog knows more than what could be made then.
+    """
     from automagic.bookkeeping.lock import is_held
 
+    if _is_there(folder) and not (_has_graph(folder) and journals(folder.journal)):
+        return
     with contextlib.suppress(OSError):
         rebuild(folder, live=is_held(folder))
+
+
+def _has_graph(folder: Folder) -> bool:
+    from automagic.graph.asked import Asked
+
+    try:
+        Asked(folder.graph).connection.close()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def attach(connection: Any, folder: Folder) -> None:
     """Bring graph (``g``) and catalog into a connection: what the journal says now, or at the last look of a driver.
 
-    Where no driver runs and the file is older than the journal (a driver was killed), it is made anew.
+    Where no driver runs and the file is older than the journal (a driver was killed), it is made anew; where it cannot
+    be, it is made in memory.
     """
     from automagic.bookkeeping.lock import is_held
 
-    if not is_current(folder) and not is_held(folder):
+    held = is_held(folder)
+    if not held and not is_current(folder):
         renew(folder)
     attach_graph(connection, folder)
-    if _form(folder) == SCHEMA_VERSION:
+    if _form(folder) == SCHEMA_VERSION if held else is_current(folder):
         quoted = str(folder.database).replace("'", "''")
         connection.execute(f"ATTACH '{quoted}' AS c (READ_ONLY)")
         for table in tables():
             connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM c.{table}")  # noqa: S608 (names of our own)
     else:  # nobody has made one that could be read, or may
         connection.execute("DETACH g")
-        fill(connection, folder, live=is_held(folder))
+        fill(connection, folder, live=held)
 
 
 def is_current(folder: Folder, content: str | None = None) -> bool:
