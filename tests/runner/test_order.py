@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automagic.graph.task import Input, Task
-from automagic.runner.drive import closure
 from automagic.runner.order import Order
 
 
@@ -18,6 +17,15 @@ def graphs(draw):
         inputs = tuple(Input("in", f"{name}.txt", task=name) for name in before)
         tasks[f"t:{number}"] = Task(f"t:{number}", "t", "p", "mars", "p", inputs=inputs)
     return tasks
+
+
+def closure(tasks, names):
+    """Return tasks with all that they need."""
+    found, new = set(), set(names)
+    while new:
+        found |= new
+        new = {before for name in new for before in tasks[name].upstream} - found
+    return found
 
 
 def ancestors(tasks, name):
