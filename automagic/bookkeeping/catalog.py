@@ -10,18 +10,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from automagic.bookkeeping import events, hashes, stale
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.journal import journals
+from automagic.bookkeeping.rows import index_rows, insert, result_rows
 
 SCHEMA = Path(__file__).resolve().parents[2] / "catalog" / "schema.sql"
 SCHEMA_VERSION = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()[:16]
@@ -87,20 +86,28 @@ def rebuild(folder: Folder, live: bool = False) -> None:
     """
     import duckdb
 
-    from automagic.graph.asked import quoted
-
-    new = folder.database.with_suffix(".new")
-    for path in (new, new.with_suffix(".new.wal")):
-        path.unlink(missing_ok=True)
     hashes.settle(folder.hashes)
     with duckdb.connect() as connection:  # in memory, and written at once: half the time of tables on disk
         fill(connection, folder, live)
         _export(connection, folder.exports)
-        few = connection.execute("SELECT count(*) FROM tasks").fetchone()[0] < FEW  # type: ignore[index]
+        _write(connection, folder.database)
+
+
+def _write(connection: Any, path: Path) -> None:
+    """Write all tables to a file of our own, as a reader may do the same at this moment, and put it in place."""
+    from automagic.graph.asked import quoted
+
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    few = connection.execute("SELECT count(*) FROM tasks").fetchone()[0] < FEW
+    try:
         connection.execute(f"ATTACH '{quoted(new)}' AS file{SMALL if few else ''}")
         connection.execute("COPY FROM DATABASE memory TO file")
         connection.execute("DETACH file")
-    new.replace(folder.database)
+        new.replace(path)
+    finally:
+        for left in (new, new.with_name(f"{new.name}.wal")):
+            left.unlink(missing_ok=True)
 
 
 def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = False) -> None:
@@ -120,14 +127,14 @@ def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = F
     events.find_lost(connection, folder, live)
     connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder)])
     connection.execute(_ENGINES)
-    _rows_of_the_index(connection)
+    index_rows(connection)
     connection.execute(_COPIED)
     connection.execute("CREATE TEMP TABLE damaged (task VARCHAR, name VARCHAR)")
     _brought(connection)
     stale.select(connection, None)
     stale.compare(connection)
     connection.execute(_TASKS)
-    _insert(connection, "results", _results(connection, folder))
+    insert(connection, "results", result_rows(connection, folder))
 
 
 def _brought(connection: Any) -> None:
@@ -140,108 +147,23 @@ def _brought(connection: Any) -> None:
 
 def attach_graph(connection: Any, folder: Folder) -> None:
     """Attach the graph as ``g``; an empty one where the analysis was never expanded."""
-    from automagic.graph.asked import Asked, quoted, save
+    from tempfile import TemporaryDirectory
 
-    try:
-        Asked(folder.graph).connection.close()
+    from automagic.graph.asked import quoted, save
+
+    if _has_graph(folder):
         connection.execute(f"ATTACH '{quoted(folder.graph)}' AS g (READ_ONLY)")
-    except FileNotFoundError:
-        from tempfile import TemporaryDirectory
-
-        with TemporaryDirectory() as place:  # the file may go once it is open
-            path = Path(place) / "graph.duckdb"
-            save(path, {}, {"notes": []})
-            connection.execute(f"ATTACH '{quoted(path)}' AS g (READ_ONLY)")
+        return
+    with TemporaryDirectory() as place:  # the file may go once it is open
+        empty = Path(place) / "graph.duckdb"
+        save(empty, {}, {"notes": []})
+        connection.execute(f"ATTACH '{quoted(empty)}' AS g (READ_ONLY)")
 
 
 def journal_state(folder: Folder) -> str:
     """Return what tells whether the journal has grown: the newest file's name and the size of all."""
     found = journals(folder.journal)
     return json.dumps([found[-1].name if found else "", sum(path.stat().st_size for path in found)])
-
-
-# --- rows that are not made in SQL alone
-
-
-_RUN = ("run", "night", "source", "wobble", "azimuth", "period")
-_MC = ("mc_set", "particle", "period")
-
-
-def _rows_of_the_index(connection: Any) -> None:
-    about = dict(connection.execute("SELECT key, value FROM g.about").fetchall())
-    runs, mc_sets, selection = (json.loads(about.get(key, "[]")) for key in ("runs", "mc_sets", "selection"))
-    _insert(connection, "runs", [_known(run, _RUN, "run") for run in runs])
-    _insert(connection, "mc_sets", [_known({**mc, "mc_set": mc.get("name")}, _MC, "mc_set") for mc in mc_sets])
-    _insert(connection, "selection", selection)
-
-
-def _known(row: Row, columns: Iterable[str], key: str) -> Row:
-    """Split a row of the index into columns of the catalog and the rest, as JSON."""
-    made = {column: row.get(column) for column in columns}
-    zenith = row.get("zenith")
-    if key == "run":
-        made["zenith"] = sum(zenith) / len(zenith) if isinstance(zenith, list) and zenith else zenith
-    else:
-        made["kind"] = row.get("kind") or row.get("geometry")
-        made["zenith_min"], made["zenith_max"] = zenith if isinstance(zenith, list) else (None, None)
-    rest = {name: value for name, value in row.items() if name not in made}
-    made["attributes"] = json.dumps(rest, sort_keys=True, ensure_ascii=False)
-    return made
-
-
-def _results(connection: Any, folder: Folder) -> list[Row]:
-    """Return the numbers in JSON products of tasks that are done."""
-    rows: list[Row] = []
-    found = connection.execute("""
-        SELECT task, name, path FROM products JOIN tasks USING (task, action)
-        WHERE state = 'done' AND name LIKE '%.json' ORDER BY position, name
-    """).fetchall()
-    for task, name, path in found:
-        try:
-            content = json.loads((folder.root / path).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        results = content.get("results") if isinstance(content, dict) else None
-        rows += [_result(task, name, result) for result in (results if isinstance(results, list) else ())]
-    return rows
-
-
-def _result(task: str, product: str, result: Mapping[str, Any]) -> Row:
-    value, error = result.get("value"), result.get("error")
-    number = value if _is_number(value) else None
-    return {
-        "task": task,
-        "key": str(result.get("key")),
-        "value": number,
-        "error": error if _is_number(error) else None,
-        "unit": result.get("unit"),
-        "text": None if number is not None or value is None else str(value),
-        "product": product,
-    }
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _insert(connection: Any, table: str, rows: list[Row]) -> None:
-    import pyarrow as pa
-
-    if not rows:
-        return
-    types = {
-        "VARCHAR": pa.string(),
-        "BIGINT": pa.int64(),
-        "INTEGER": pa.int32(),
-        "DOUBLE": pa.float64(),
-        "UBIGINT": pa.uint64(),
-        "BOOLEAN": pa.bool_(),
-    }
-    about = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
-    columns = {name: pa.array([row.get(name) for row in rows], type=types[kind]) for name, kind in about}
-    connection.register("incoming", pa.table(columns))
-    connection.execute(f"INSERT INTO {table} SELECT * FROM incoming")  # noqa: S608 (names of our own)
-    connection.unregister("incoming")
 
 
 # --- the files
@@ -281,53 +203,82 @@ def _export(connection: Any, folder: Path) -> None:
 def connect(folder: Folder) -> Any:
     """Open the catalog for reading; where somebody holds the file open for writing, from its Parquet exports.
 
-    A catalog that is gone, or of an older version, is made anew. Statements can read the catalog's tables and nothing
-    else, and can write nothing.
+    A catalog that is gone, or of an older version, is made anew where there is something to make it from. Statements
+    can read the catalog's tables and nothing else, and can write nothing.
 
     Raises
     ------
     FileNotFoundError
         Nothing was ever run here.
+    duckdb.Error
+        The catalog cannot be read.
     """
     import duckdb
 
-    if not folder.graph.exists() and not journals(folder.journal) and not folder.exports.exists():
+    if not _is_there(folder) and not folder.graph.exists() and not journals(folder.journal):
         raise FileNotFoundError(folder.database)
     try:
         connection = _current(folder)
     except duckdb.IOException:
-        connection = duckdb.connect()
-        for path in sorted(folder.exports.glob("*.parquet")):
-            name = path.stem.replace('"', "")
-            connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [str(path)])  # noqa: S608
+        connection = _from_exports(folder)
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _is_there(folder: Folder) -> bool:
+    return folder.database.exists() or folder.exports.exists()
 
 
 def _current(folder: Folder) -> Any:
     """Open the catalog, made anew where it is not of today's form."""
     import duckdb
 
-    for attempt in range(2):
-        if folder.database.exists():
-            connection = duckdb.connect(str(folder.database), read_only=True)
-            with contextlib.suppress(duckdb.Error):
-                row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-                if row == (SCHEMA_VERSION,):
-                    return connection
-            connection.close()
-        if attempt == 0:
-            renew(folder)
-    raise duckdb.IOException(f"{folder.database} cannot be read")
+    if folder.database.exists():
+        connection = duckdb.connect(str(folder.database), read_only=True)
+        with contextlib.suppress(duckdb.Error):
+            if connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (SCHEMA_VERSION,):
+                return connection
+        connection.close()
+    renew(folder)
+    return duckdb.connect(str(folder.database), read_only=True)
+
+
+def _from_exports(folder: Folder) -> Any:
+    import duckdb
+
+    paths = sorted(folder.exports.glob("*.parquet"))
+    if not paths:
+        raise duckdb.IOException(f"{folder.database} is damaged, and there are no exports of it")
+    connection = duckdb.connect()
+    for path in paths:
+        name = path.stem.replace('"', "")
+        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [str(path)])  # noqa: S608
+    return connection
 
 
 def renew(folder: Folder) -> None:
-    """Make the catalog anew where nobody else does; a reader who may not write leaves it."""
+    """Make the catalog anew where nobody else does.
+
+    A reader who may not write leaves it, and so it is where the graph or the journal is gone (an older version had
+    another graph; somebody kept a part of the folder): the catalog knows more than what could be made then.
+    """
     from automagic.bookkeeping.lock import is_held
 
+    if _is_there(folder) and not (_has_graph(folder) and journals(folder.journal)):
+        return
     with contextlib.suppress(OSError):
         rebuild(folder, live=is_held(folder))
+
+
+def _has_graph(folder: Folder) -> bool:
+    from automagic.graph.asked import Asked
+
+    try:
+        Asked(folder.graph).connection.close()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def attach(connection: Any, folder: Folder) -> None:

@@ -26,6 +26,8 @@ COLUMNS = {
     "sha256": "VARCHAR",
 }
 
+_NONE = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in COLUMNS.items())} LIMIT 0"
+
 # The lines that came later count. A line that a crash cut short is passed over.
 _ALL = """
 SELECT DISTINCT ON (path) {columns} FROM (
@@ -150,8 +152,7 @@ def relation(path: Path) -> tuple[str, list[str]]:
     """
     lines = path.with_suffix(".lines")
     columns = ", ".join(COLUMNS)
-    empty = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in COLUMNS.items())} LIMIT 0"
-    table = f"SELECT {columns} FROM read_parquet(?)" if path.exists() else empty  # noqa: S608 (names of our own)
+    table = f"SELECT {columns} FROM read_parquet(?)" if path.exists() else _NONE  # noqa: S608 (names of our own)
     files = [str(path)] if path.exists() else []
     if not lines.exists() or not lines.stat().st_size:
         return table, files
@@ -183,13 +184,21 @@ def load_lines(connection: Any, path: Path, root: Path) -> bool:
 
 
 def load(connection: Any, path: Path, root: Path) -> None:
-    """Make the temporary table ``known`` of all remembered hashes, with absolute paths."""
-    sql, values = relation(path)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE known AS "  # noqa: S608 (names of our own)
-        f"SELECT CASE WHEN starts_with(path, '/') THEN path ELSE ? || path END AS path, * EXCLUDE path FROM ({sql})",
-        [f"{root}{os.sep}", *values],
-    )
+    """Make the temporary table ``known`` of all remembered hashes, with absolute paths; none if they cannot be read."""
+    import duckdb
+
+    prefix = f"{root}{os.sep}"
+    try:
+        sql, values = relation(path)
+        connection.execute(_LOAD.format(sql=sql), [prefix, *values])
+    except duckdb.Error:
+        connection.execute(_LOAD.format(sql=_NONE), [prefix])
+
+
+_LOAD = """
+CREATE OR REPLACE TEMP TABLE known AS
+SELECT CASE WHEN starts_with(path, '/') THEN path ELSE ? || path END AS path, * EXCLUDE path FROM ({sql})
+"""
 
 
 def read(path: Path) -> list[tuple[Any, ...]]:

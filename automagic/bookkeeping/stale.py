@@ -50,7 +50,7 @@ causes AS (
     UNION ALL SELECT position, 1 FROM before WHERE action IS NULL
     UNION ALL SELECT position, 2 FROM before WHERE action IS NOT NULL AND same_recipe IS NOT TRUE
     UNION ALL SELECT position, 3 FROM before WHERE action IS NOT NULL AND same_engine IS NOT TRUE
-    UNION ALL SELECT position, 4 FROM differ
+    UNION ALL SELECT position, 4 FROM differ JOIN before USING (position) WHERE action IS NOT NULL
     UNION ALL SELECT position, 5 FROM lacking
     UNION ALL SELECT t.position, 6 FROM damaged d JOIN before t USING (task))
 SELECT position, min(cause) AS cause, list(DISTINCT cause ORDER BY cause) AS causes FROM causes GROUP BY position

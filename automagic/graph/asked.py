@@ -12,8 +12,8 @@ inputs    One row an input: position; role, name; source (position of the task t
 outputs   One row an output: position, name, level, link, optional.
 cards     Texts of cards by their hash.
 conditions, files  For the catalog, which has them as they are here.
-about     Key and value: ``content`` (hash of all tasks), ``key`` (what the file was made from, see
-          `automagic.runner.current`), ``engine``, and ``notes``, ``runs``, ``mc_sets``, ``selection`` as JSON.
+about     Key and value: ``content`` (hash of all that the catalog takes from here), ``key`` (what the file was made
+          from, see `automagic.runner.current`), ``engine``, and ``notes``, ``runs``, ``mc_sets``, ``selection`` (JSON).
 ========  ==========================================================================================================
 """
 
@@ -185,8 +185,8 @@ def save(path: Path, tasks: Mapping[str, Task], about: Mapping[str, Any]) -> boo
     """
     facts = {name: value if isinstance(value, str) else _json(value) for name, value in about.items()}
     rows = _rows(tasks)
-    digest = hashlib.sha256()
-    for row in zip(rows["task"], rows["recipe"], rows["card"], rows["problem"], rows["doc"], strict=True):
+    digest = hashlib.sha256(_json([facts.get(key) for key in _TOLD]).encode())
+    for row in zip(*(rows[column] for column in _IDENTITY), strict=True):
         digest.update(repr(row).encode())
     facts |= {"form": FORM, "content": digest.hexdigest()}
     try:
@@ -202,6 +202,10 @@ def save(path: Path, tasks: Mapping[str, Task], about: Mapping[str, Any]) -> boo
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
+
+_IDENTITY = ("task", "stage", "program", "engine", "recipe", "card", "problem", "doc")
+_TOLD = ("engine", "notes", "runs", "mc_sets", "selection")
+"""What else the catalog is made from: where that changes, so does the content."""
 
 _COLUMNS = (
     "task", "stage", "program", "engine", "recipe", "card", "form", "problem", "doc", "executable", "arguments",

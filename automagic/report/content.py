@@ -28,7 +28,8 @@ FROM tasks t
 LEFT JOIN (SELECT action, arg_max(wall_s, ended) AS wall_s, arg_max(cpu_s, ended) AS cpu_s,
                   arg_max(max_rss_mb, ended) AS max_rss_mb
            FROM jobs WHERE state = 'done' GROUP BY action) j ON j.action = t.action AND t.state = 'done'
-LEFT JOIN (SELECT task, sum(size) AS size FROM products GROUP BY task) p ON p.task = t.task
+LEFT JOIN (SELECT task, sum(size) AS size FROM products GROUP BY task) p
+       ON p.task = t.task AND t.state = 'done'
 GROUP BY t.stage
 ORDER BY min(t.position)
 """

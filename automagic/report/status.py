@@ -6,17 +6,16 @@ catalog itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from automagic.bookkeeping import Folder
-from automagic.bookkeeping.catalog import journal_state
 from automagic.bookkeeping.driver import Driver, find_driver
+from automagic.bookkeeping.journal import journals
 from automagic.executors.policy import POLICIES, policy
 
 Row = dict[str, Any]
@@ -53,7 +52,7 @@ FROM (SELECT task, attempt, file, n, CASE
           WHEN event = 'note' AND cause = 'held-user' AND reason NOT LIKE '%was released%' THEN 'held'
           WHEN event = 'note' AND cause <> 'shadow' OR event = 'submitted' OR event = 'failed' AND again THEN 'waiting'
           WHEN event = 'started' THEN 'running'
-          WHEN event = 'problem' THEN 'failed'
+          WHEN event = 'problem' THEN 'failed' WHEN event = 'found' THEN 'done'
           WHEN event IN ('done', 'failed', 'blocked', 'cancelled') THEN event END AS state
       FROM events WHERE task IS NOT NULL)
 WHERE state IS NOT NULL GROUP BY task
@@ -129,7 +128,7 @@ def collect(folder: Folder, analysis: str) -> Row:
     current = str(driver.journal or "")
     with duckdb.connect() as connection:
         _read_events(connection, journal)
-        tasks = _tasks(connection, folder, driver)
+        tasks = _tasks(connection, folder)
         heard = _heard(connection, folder, driver)
         states = {name: heard.get(name, (row[1], ""))[0] for name, row in tasks.items()}
         open_now = [attempt for state, attempt in heard.values() if state in OPEN]
@@ -166,23 +165,21 @@ def _read_events(connection: Any, journal: list[str]) -> None:
     connection.execute(EVENTS.replace("columns = ?", f"columns = {{{columns}}}"), [journal])
 
 
-def _tasks(connection: Any, folder: Folder, driver: Driver) -> dict[str, tuple[str, str, str | None]]:
-    """Return stage, state and reason of each task as they were last written, in their order."""
-    sql = _NO_TASKS
-    if (folder.exports / "tasks.parquet").exists():
-        sql = "SELECT task, position, stage, state, reason FROM read_parquet(?)"
-    values = [str(folder.exports / "tasks.parquet")] if "?" in sql else []
+def _tasks(connection: Any, folder: Folder) -> dict[str, tuple[str, str, str | None]]:
+    """Return stage, state and reason of each task in order: as the graph asks for it, and as the exports tell."""
+    exports = folder.exports / "tasks.parquet"
+    known, values = (_EXPORTED, [str(exports)]) if exports.exists() else (_NOTHING, [])
     if _attach(connection, folder):
-        # the graph has the tasks, and the exports tell of those how they stood at the last look
-        sql = f"""
+        known = f"""
             SELECT g.task, g.position, g.stage, coalesce(t.state, 'pending') AS state, t.reason
-            FROM graph.tasks g LEFT JOIN ({sql}) t USING (task)
+            FROM graph.tasks g LEFT JOIN ({known}) t USING (task)
         """  # noqa: S608 (names of our own)
-    found = connection.execute(f"SELECT * FROM ({sql}) ORDER BY position", values).fetchall()  # noqa: S608
+    found = connection.execute(f"SELECT * FROM ({known}) ORDER BY position", values).fetchall()  # noqa: S608
     return {name: (stage, state, reason) for name, _, stage, state, reason in found}
 
 
-_NO_TASKS = "SELECT '' AS task, 0 AS position, '' AS stage, '' AS state, '' AS reason LIMIT 0"
+_EXPORTED = "SELECT task, position, stage, state, reason FROM read_parquet(?)"
+_NOTHING = "SELECT '' AS task, 0 AS position, '' AS stage, '' AS state, '' AS reason LIMIT 0"
 
 
 def _attach(connection: Any, folder: Folder) -> bool:
@@ -199,18 +196,10 @@ def _attach(connection: Any, folder: Folder) -> bool:
     return True
 
 
-def _seconds(stamp: str | None) -> float | None:
-    try:
-        return datetime.fromisoformat(str(stamp)).timestamp()
-    except ValueError:
-        return None
-
-
 def _heard(connection: Any, folder: Folder, driver: Driver) -> dict[str, tuple[str, str]]:
     """Return state and attempt of the tasks of which the journal knows more than the exports of the catalog."""
     current = str(driver.journal or "")
-    name, size = _exported(connection, folder)
-    known = not driver.running and [name, size] == json.loads(journal_state(folder))
+    news = _news(connection, folder)
     queue = {path.name for path in folder.work.glob("*")} if driver.executor == "condor" else set()
     result = {}
     for task, state, attempt, file in connection.execute(HEARD).fetchall():
@@ -218,22 +207,23 @@ def _heard(connection: Any, folder: Folder, driver: Driver) -> dict[str, tuple[s
             result[task] = (state, attempt)
         elif file == current and driver.running:
             result[task] = (state, attempt or "")
-        elif not known and os.path.basename(file) >= name:
+        elif file in news:
             result[task] = ("pending" if state in (*OPEN, "cancelled") else state, "")
     return result
 
 
-def _exported(connection: Any, folder: Folder) -> tuple[str, int]:
-    """Return how far the journal was when the catalog was exported: the newest file's name, and the size of all."""
+def _news(connection: Any, folder: Folder) -> set[str]:
+    """Return the files of the journal that have grown since the catalog was exported."""
     import duckdb
 
-    sql = "SELECT value FROM read_parquet(?) WHERE key = 'journal'"
-    try:
+    name, size = "", 0
+    with contextlib.suppress(duckdb.Error):
+        sql = "SELECT value FROM read_parquet(?) WHERE key = 'journal'"
         row = connection.execute(sql, [str(folder.exports / "meta.parquet")]).fetchone()
-    except duckdb.Error:
-        return "", 0
-    name, size = json.loads(row[0]) if row else ("", 0)
-    return name, size
+        name, size = json.loads(row[0]) if row else (name, size)
+    found = journals(folder.journal)
+    grown = sum(path.stat().st_size for path in found if path.name <= name) > size
+    return {str(path) for path in found if path.name > name or (path.name == name and grown)}
 
 
 # --- in numbers

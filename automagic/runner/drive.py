@@ -68,6 +68,8 @@ def drive(
         asked = session.ask()
     except OSError as error:
         raise broken(error, folder) from None
+    if not catalog.is_current(folder) and folder.journal.exists():
+        Keeper._try("catalog", lambda: catalog.rebuild_apart(folder))  # a driver was killed before it could
     names = None if names is None else list(names)
     plan = make_plan(session, names, always)
     content = asked.about("content")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automagic.bookkeeping import Folder, Journal, catalog
+from automagic.bookkeeping import Journal, catalog
 from automagic.bookkeeping.usage import DISK_MIN_MB, FEWEST, MEMORY_MIN_MB, Usage
 from automagic.graph.task import Resources
+from tests.bookkeeping.small import Small, task
 
 DEFAULT = Resources(cores=2, memory_mb=700, disk_mb=500, minutes=60.0)
 
@@ -104,12 +105,7 @@ def test_a_job_that_its_limits_have_ended_needs_more_than_those():
 @pytest.fixture
 def folder(tmp_path):
     """An analysis whose journal has jobs of many sizes, as the driver writes them."""
-    made = Folder(tmp_path / "crab")
-    about = {"stage": "star", "engine": "mars", "executable": "star", "arguments": [], "card": "", "action": "ab12"}
-    about |= {"state": "done", "reason": None, "conditions": {}, "inputs": [], "outputs": [], "program": "star"}
-    about |= {"resources": {"cores": 1, "memory_mb": 700, "disk_mb": 500, "minutes": 60.0}}
-    tasks = [{**about, "name": f"star:{number}"} for number in range(40)]
-    catalog.save_graph(made, {"tasks": tasks, "runs": [], "mc_sets": [], "notes": []})
+    made = Small(tmp_path / "crab", [task(f"star:{number}", resources=DEFAULT) for number in range(40)]).folder
     journal = Journal(made.journal, {"event": "start"})
     for number in range(40):
         about = {"task": f"star:{number}", "action": "ab12", "attempt": f"{number}", "requested_mb": 700}
@@ -132,7 +128,7 @@ def test_the_catalog_tells_what_jobs_have_used(folder):
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     (last,) = [row for row in rows if row["attempt"] == "39"]
-    assert (last["cause"], last["requested_mb"], last["program"], last["cores"]) == ("memory", 700, "star", 1)
+    assert (last["cause"], last["requested_mb"], last["program"], last["cores"]) == ("memory", 700, "star", 2)
     usage.read(folder)
     told = learnt(*rows)
     suggested = {size: usage.suggest("star", size, DEFAULT) for size in (0.5, 1.0, 3.3, 64.0, 128.0, 300.0)}

@@ -9,6 +9,7 @@ import pytest
 from automagic.analysis import load
 from automagic.errors import UserError
 from automagic.graph import expand
+from automagic.graph.asked import Asked, save
 from automagic.programs.base import default_card
 
 ANALYSIS = """
@@ -73,6 +74,17 @@ def stored(tmp_path, make):
 
 def names(graph, stage):
     return [name for name in graph.tasks if name.startswith(f"{stage}:")]
+
+
+def test_the_whole_chain_comes_back_from_its_file(make, tmp_path):
+    graph = make()
+    path = tmp_path / "graph.duckdb"
+    assert save(path, graph.tasks, {"notes": list(graph.notes)})
+    assert dict(Asked(path).items()) == graph.tasks
+    assert not save(path, make().tasks, {"notes": list(graph.notes)})
+    # each file that a task reads from another is one that the other makes
+    sql = "SELECT role, inputs.name FROM inputs LEFT JOIN outputs o ON o.position = source AND o.name = product "
+    assert Asked(path).connection.execute(f"{sql} WHERE source IS NOT NULL AND o.name IS NULL").fetchall() == []
 
 
 def test_the_whole_chain_of_a_simulated_site(make):

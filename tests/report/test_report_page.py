@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from automagic.bookkeeping.catalog import SCHEMA, SCHEMA_VERSION
 from automagic.errors import UserError
 from automagic.report import write
 
-SCHEMA = Path(__file__).parents[2] / "catalog/schema.sql"
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f64540"
     "0000000049454e44ae426082"
@@ -29,16 +29,16 @@ class Catalog:
         (root / "results").mkdir(parents=True)
         self.connection = duckdb.connect(str(root / "catalog.duckdb"))
         self.connection.execute(SCHEMA.read_text())
+        self.add("meta", key="schema", value=SCHEMA_VERSION)
 
     def add(self, table: str, **row: Any) -> None:
         marks = ",".join("?" * len(row))
-        self.connection.execute(
-            f"INSERT OR REPLACE INTO {table} ({','.join(row)}) VALUES ({marks})", list(row.values())
-        )
+        self.connection.execute(f"INSERT INTO {table} ({','.join(row)}) VALUES ({marks})", list(row.values()))
 
     def task(self, position: int, name: str, state: str = "done", card: str = "A: 1\n", **more: Any) -> None:
         digest = hashlib.sha256(card.encode()).hexdigest()
         stage = name.split(":")[0]
+        self.connection.execute("DELETE FROM cards WHERE card = ?", [digest])
         self.add("cards", card=digest, program=stage, text=card)
         row = {"task": name, "position": position, "stage": stage, "engine": "openmars", "card": digest, "state": state}
         self.add("tasks", **row, action=name, arguments="", **more)
@@ -147,10 +147,12 @@ def test_time_counts_the_job_of_todays_product_once(catalog: Catalog) -> None:
     for attempt, state, wall in (("a", "failed", 100.0), ("b", "done", 7.0), ("c", "done", 8.0)):
         row = {"attempt": attempt, "state": state, "wall_s": wall, "ended": f"2026-01-01T00:00:0{ord(attempt) - 96}Z"}
         catalog.add("jobs", **row, task="star:05029747.M1", action="star:05029747.M1", cpu_s=1.0)
+    catalog.task(1, "star:05029747.M2", state="pending")  # it was done with another card
     for name in ("one", "two"):
-        catalog.add("products", task="star:05029747.M1", name=name, size=1_500_000)
+        for task in ("star:05029747.M1", "star:05029747.M2"):
+            catalog.add("products", task=task, name=name, size=1_500_000)
     read = text(catalog.page())
-    assert "star openmars 1 1 8.0 s 1.0 s – 3.0 MB" in read
+    assert "star openmars 2 1 1 8.0 s 1.0 s – 3.0 MB" in read
     assert "3 jobs started in all, 1 failed" in read
 
 

@@ -2,7 +2,6 @@
 
 import io
 import re
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from automagic.analysis import load
+from automagic.bookkeeping.catalog import SCHEMA, SCHEMA_VERSION
 from automagic.errors import UserError
 from automagic.index.runs import Run
 from automagic.report import write
@@ -20,7 +20,6 @@ from automagic.report.selection_table import MANY_RUNS, show
 from automagic.selection.choose import WORDS
 from automagic.selection.matching import Match
 
-SCHEMA = Path(__file__).parents[2] / "catalog/schema.sql"
 ANALYSIS = '[source]\nname = "CrabNebula"\nra = 83.6333\ndec = 22.0145\n'
 
 
@@ -208,6 +207,7 @@ def page(tmp_path, rows, notes=()):
     (tmp_path / "analysis.toml").write_text(ANALYSIS)
     connection = duckdb.connect(str(tmp_path / "catalog.duckdb"))
     connection.execute(SCHEMA.read_text())
+    connection.execute("INSERT INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
     for each in rows:
         marks = ",".join("?" * len(each))
         connection.execute(f"INSERT INTO selection ({','.join(each)}) VALUES ({marks})", list(each.values()))

@@ -1,53 +1,36 @@
-"""How far an analysis is, from graph and journal, whoever wrote them and however that ended."""
+"""How far an analysis is, from graph, journal and exports, whoever wrote them and however that ended."""
 
 import io
-import json
 import os
 
 import pytest
 from rich.console import Console
 
-from automagic.bookkeeping import Folder, Journal, catalog, hold
+from automagic.bookkeeping import Journal, catalog, hold
 from automagic.executors.condor.batches import Batch, Kind, Member
 from automagic.executors.condor.follow import Follower
 from automagic.executors.policy import POLICIES
 from automagic.report.status import collect, command
 from automagic.report.status_text import show
+from tests.bookkeeping.small import Small, task
 
 START = {"event": "start", "executor": "condor", "host": "ui", "process": 1, "detached": True}
 
 
-def task(name, state="pending", reason=None):
-    return {
-        "name": name, "stage": name.partition(":")[0], "program": "star", "engine": "mars", "executable": "star",
-        "arguments": [], "card": "", "action": f"action of {name}", "state": state, "reason": reason,
-        "resources": {"cores": 1, "memory_mb": 10, "disk_mb": 1, "minutes": 1.0}, "conditions": {}, "inputs": [],
-        "outputs": [],
-    }  # fmt: skip
-
-
-class Made:
-    """An analysis folder with a graph; `write` appends to the journal of a driver."""
-
-    def __init__(self, root, tasks):
-        self.folder = Folder(root)
-        graph = {"tasks": tasks, "runs": [], "mc_sets": [], "notes": []}
-        catalog.save_graph(self.folder, graph)
-        os.utime(self.folder.graph, (1.7e9, 1.7e9))
+class Made(Small):
+    """An analysis folder with a graph; `journal` appends to the journal of a driver."""
 
     def journal(self, stamp, *events, process=1):
-        path = self.folder.journal / f"{stamp}-{process}.jsonl"
-        with open(path, "a") as file:
-            for event in events:
-                file.write(json.dumps({"time": "2026-01-01T00:00:00Z", **event}) + "\n")
-        return path
+        told = (self.start() | each if each["event"] == "start" else each for each in events)
+        return self.write(*told, stamp=stamp, process=process)
 
     def attempt(self, name, *events, number=1):
         """Return events of an attempt, and make its folder."""
         attempt = f"{name}-{number}".replace(":", "-")
         (self.folder.work / attempt).mkdir(parents=True, exist_ok=True)
-        about = {"task": name, "action": f"action of {name}", "attempt": attempt}
-        return [{**about, **(event if isinstance(event, dict) else {"event": event})} for event in events]
+        about = {"task": name, "action": self.action(name), "attempt": attempt}
+        told = [{**about, **(event if isinstance(event, dict) else {"event": event})} for event in events]
+        return [self.done(name, attempt) | each if each["event"] == "done" else each for each in told]
 
     def states(self):
         found = self.collect()
@@ -74,8 +57,8 @@ NOTE = {"event": "note", "cause": "evicted", "detail": "preempted"}
 
 @pytest.fixture
 def made(tmp_path):
-    names = ["star:0", "star:1", "star:2", "star:3", "star:4", "star:5", "star:6", "super:0"]
-    return Made(tmp_path / "crab", [task(name) for name in names])
+    stars = [f"star:{number}" for number in range(7)]
+    return Made(tmp_path / "crab", [*map(task, stars), task("super:0", *stars)])
 
 
 def everything(made):
@@ -107,11 +90,14 @@ def test_a_running_driver_is_followed_through_its_journal(made):
     assert about["process"] == os.getpid()
 
 
-def test_the_journal_of_an_earlier_driver_says_nothing_of_one_that_has_not_begun(made):
+def test_of_an_earlier_driver_only_what_ended_counts_for_one_that_has_not_begun(made):
     made.journal("20250101T000000Z", START | {"executor": "local"}, *everything(made))
-    with hold(made.folder):
-        assert made.states() == {"star": {"pending": 7}, "super": {"pending": 1}}
-        assert made.collect()["notes"] == {}
+    for known in (False, True):
+        with hold(made.folder):
+            assert made.states() == {"star": {"done": 1, "pending": 5, "failed": 1}, "super": {"blocked": 1}}
+            assert made.collect()["notes"] == {}
+        if not known:
+            catalog.rebuild(made.folder)
 
 
 def test_jobs_taken_over_from_an_earlier_driver_count_as_they_were_seen_last(made):
@@ -139,20 +125,49 @@ def test_a_driver_that_died_leaves_its_jobs_only_where_somebody_else_has_them(ma
     assert ("5 jobs are with HTCondor without a driver" in made.text(100)) == (executor == "condor")
 
 
-def test_the_graph_counts_after_an_end_and_where_it_is_younger(made):
-    path = made.journal("20260101T000000Z", {**START, "executor": "local"}, *everything(made))
-    os.utime(path, (1.6e9, 1.6e9))
-    assert made.states()["star"] == {"pending": 7}
-    made.journal("20260101T000000Z", {"event": "end", "code": 130})
-    assert made.states()["star"] == {"pending": 7}
+def test_the_exports_count_for_what_they_know_and_the_journal_for_what_came_since(made):
+    local = START | {"executor": "local"}
+    made.journal("20260101T000000Z", local, *everything(made), {"event": "end", "code": 130})
+    catalog.rebuild(made.folder)
+    assert made.states()["star"] == {"done": 1, "pending": 5, "failed": 1}
     assert "stopped by Ctrl-C" in made.text(100)
+    made.ask(task("star:0", card="Cleaning: 6\n"))  # it was done with another card
+    catalog.rebuild(made.folder)
+    assert made.states()["star"] == {"pending": 6, "failed": 1}
+    # a driver that died before it could write the catalog: what it has told counts, and nothing from before
+    made.journal("20260102T000000Z", local, *made.attempt("star:5", "submitted", "done"))
+    assert made.states()["star"] == {"done": 1, "pending": 5, "failed": 1}
+    catalog.rebuild(made.folder, live=True)
+    made.journal("20260102T000000Z", made.done("star:6", attempt=None))
+    assert made.states()["star"] == {"done": 2, "pending": 5}
+
+
+def test_tasks_are_those_of_the_graph_and_new_ones_are_pending(made):
+    made.journal("20260101T000000Z", START, *made.attempt("star:0", "done"), {"event": "end", "code": 0})
+    catalog.rebuild(made.folder)
+    del made.tasks["super:0"]
+    made.ask(task("melibea:0", "star:0"))
+    assert made.states() == {"star": {"done": 1, "pending": 6}, "melibea": {"pending": 1}}
+
+
+@pytest.mark.parametrize("seconds", [-4000, 4000])
+def test_the_clock_of_another_host_does_not_matter(made, seconds):
+    path = made.journal("20260101T000000Z", START | {"executor": "local"}, *everything(made))
+    catalog.rebuild(made.folder)
+    path = made.journal("20260101T000000Z", *made.attempt("star:5", "done"))
+    then = path.stat().st_mtime + seconds
+    os.utime(path, (then, then))
+    assert made.states()["star"] == {"done": 2, "pending": 4, "failed": 1}
 
 
 def test_jobs_without_a_driver_that_are_gone_from_work_do_not_count(made):
     made.journal("20260101T000000Z", START, *everything(made), {"event": "end", "code": 130})
-    assert made.states()["star"] == {"running": 2, "waiting": 3, "pending": 2}
+    for known in (False, True):
+        assert made.states()["star"] == {"done": 1, "running": 2, "waiting": 3, "failed": 1}
+        if not known:
+            catalog.rebuild(made.folder)
     (made.folder.work / "star-1-1").rmdir()
-    assert made.states()["star"] == {"running": 1, "waiting": 3, "pending": 3}
+    assert made.states()["star"] == {"done": 1, "running": 1, "waiting": 3, "pending": 1, "failed": 1}
 
 
 def test_a_job_held_by_a_person_is_held_until_they_release_it(made):
@@ -202,10 +217,7 @@ def test_an_attempt_that_is_done_by_its_receipt_is_not_lost(made):
     made.journal("20260101T000000Z", START, *made.attempt("star:0", at(0, "started")), at(50, "end"))
     (made.folder.work / "star-0-1").rmdir()
     assert made.collect()["total"]["lost_s"] == 50.0
-    place = made.folder.action("action of star:0")
-    place.mkdir(parents=True)
-    receipt = {"state": "done", "attempt": "star-0-1", "cpu_s": 33.0, "outputs": [], "inputs": []}
-    (place / "receipt.json").write_text(json.dumps(receipt))
+    made.done("star:0", "star-0-1", cpu_s=33.0)  # nobody has told that in the journal
     catalog.rebuild(made.folder)
     total = made.collect()["total"]
     assert (total["cpu_s"], total["lost_s"]) == (33.0, 0.0)
@@ -231,10 +243,8 @@ def test_time_left_is_what_tasks_take_by_how_many_run_at_once(made):
 
 
 def test_failures_of_one_cause_are_together_and_older_ones_by_their_reason(tmp_path):
-    failed = [task(f"star:{number}", "failed", f"code {number % 2}") for number in range(5)]
-    older = [task(f"old:{number}", "failed", "it broke") for number in range(2)]
-    never = task("super:0", "failed", "/data/x.root cannot be read")
-    made = Made(tmp_path / "crab", [*older, never, *failed])
+    names = ["old:0", "old:1", "super:0", *(f"star:{number}" for number in range(5))]
+    made = Made(tmp_path / "crab", [task(name) for name in names])
     events = [
         each
         for number in range(5)
@@ -247,6 +257,8 @@ def test_failures_of_one_cause_are_together_and_older_ones_by_their_reason(tmp_p
     made.journal("20250101T000000Z", *early)
     made.journal("20260101T000000Z", START, *events, problem, {"event": "end", "code": 1})
     found = made.collect()["failures"]
+    catalog.rebuild(made.folder)
+    assert made.collect()["failures"] == found
     assert [(group["cause"], group["count"], group["reason"], group["reasons"]) for group in found] == [
         ("exit", 5, "code 0", 2),
         (None, 2, "it broke", 1),
@@ -287,14 +299,15 @@ def test_a_stage_that_stopped_is_told(made):
 # --- where it reads, and how it looks
 
 
-def test_the_exports_tell_the_same_as_the_graph_and_the_catalog_is_never_opened(made):
+def test_the_exports_tell_the_same_as_the_journal_and_the_catalog_is_never_opened(made):
     made.journal("20260101T000000Z", START, *everything(made), {"event": "end", "code": 1})
     before = made.collect()
     catalog.rebuild(made.folder)
     made.folder.database.write_bytes(b"somebody holds this")
-    made.folder.graph.rename(made.folder.graph.with_suffix(".away"))
-    made.folder.graph.touch()
-    os.utime(made.folder.graph, (1.7e9, 1.7e9))
+    assert made.collect() == before
+    made.folder.graph.write_bytes(b"damaged")
+    assert made.collect() == before
+    made.folder.graph.unlink()
     assert made.collect() == before
 
 

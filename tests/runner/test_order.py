@@ -20,13 +20,11 @@ def graphs(draw):
 
 
 def closure(tasks, names):
-    """Names with all that they need."""
-    found, waiting = set(), list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += tasks[name].upstream
+    """Return tasks with all that they need."""
+    found, new = set(), set(names)
+    while new:
+        found |= new
+        new = {before for name in new for before in tasks[name].upstream} - found
     return found
 
 
