@@ -279,7 +279,7 @@ class Crasher:
                 at = {"clock": began + wait, "phase": seen.get(phase, now) + delay}.get(how, now + 1)
                 if how and now >= min(at, latest):
                     (os.killpg if group else os.kill)(number, signal.SIGKILL)
-                if how == "child" and self.board.child and now >= seen["catalog"] + delay:
+                if how == "child" and self.board.child and now >= seen.get("catalog", now) + delay:
                     how = ""
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(self.board.child, signal.SIGKILL)
