@@ -382,6 +382,9 @@ def crash(folder: Path, kills: int, nights: int, seed: int, say: bool = False) -
         production = Production(place, nights, number % 2 == 0, crasher.random)
         try:
             crasher.produce(production, kills - crasher.tally.killed)
+        except KeyboardInterrupt:  # enough: what was found so far is told
+            crasher.close(production)
+            break
         finally:
             production.close()
         if not production.ledger.wrong:
