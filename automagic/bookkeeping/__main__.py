@@ -1,11 +1,30 @@
-"""``python -m automagic.bookkeeping FOLDER [--live]``: make the catalog of an analysis anew."""
+"""``python -m automagic.bookkeeping FOLDER [--live] [--lifeline]``: make the catalog of an analysis anew.
+
+With ``--lifeline`` it ends where its standard input does: with the process that started it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 from automagic.bookkeeping import Folder, catalog
 
+
+def end_with(descriptor: int) -> None:
+    """End this process when nothing can come from a descriptor any more."""
+
+    def wait() -> None:
+        while os.read(descriptor, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    if "--lifeline" in sys.argv[2:]:
+        end_with(0)
     catalog.rebuild(Folder(Path(sys.argv[1])), live="--live" in sys.argv[2:])

@@ -33,6 +33,7 @@ Row = dict[str, Any]
 
 _META = """
 INSERT INTO meta SELECT 'schema', ? UNION ALL SELECT 'analysis', ? UNION ALL SELECT 'journal', ?
+UNION ALL SELECT 'hashes', ?
 UNION ALL SELECT 'graph', value FROM g.about WHERE key = 'content'
 UNION ALL SELECT key, value FROM g.about WHERE key = 'engine'
 UNION ALL SELECT 'note.' || row_number() OVER (), note FROM (
@@ -125,7 +126,7 @@ def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = F
     connection.execute("CREATE TEMP VIEW hashed AS SELECT * FROM known")
     events.load(connection, folder)
     events.find_lost(connection, folder, live)
-    connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder)])
+    connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder), hashes.state(folder.hashes)])
     connection.execute(_ENGINES)
     index_rows(connection)
     connection.execute(_COPIED)
@@ -183,9 +184,11 @@ def rebuild_apart(folder: Folder, live: bool = False) -> None:
         It failed, with its last words.
     """
     words = [sys.executable, "-m", "automagic.bookkeeping", str(folder.root), *(["--live"] if live else [])]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
+    words.append("--lifeline")  # what it writes is not to be in the way of the next driver, if this one dies
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        said = child.stderr.read()  # type: ignore[union-attr]
+    if child.returncode:
+        raise RuntimeError((said.strip().splitlines() or [f"ended with {child.returncode}"])[-1])
 
 
 def _export(connection: Any, folder: Path) -> None:
@@ -331,10 +334,16 @@ def _attach_file(connection: Any, sql: str) -> dict[str, str]:
 
 
 def is_current(folder: Folder, content: str | None = None) -> bool:
-    """Tell whether the catalog's file has all that the journal has, and is of this graph, where one is given."""
+    """Tell whether the catalog's file has all that the journal has, and is of this graph, where one is given.
+
+    With a graph, it is to have all hashes as well: without those of files that a driver took before it died, tasks that
+    are done would not be known to be.
+    """
     if _form(folder) != SCHEMA_VERSION or _form(folder, "journal") != journal_state(folder):
         return False
-    return content is None or _form(folder, "graph") == content
+    if content is None:
+        return True
+    return _form(folder, "graph") == content and _form(folder, "hashes") == hashes.state(folder.hashes)
 
 
 def _form(folder: Folder, key: str = "schema") -> str | None:

@@ -142,6 +142,11 @@ class HashCache:
         self._new = {}
 
 
+def state(path: Path) -> str:
+    """Return what tells whether more is remembered than before: the sizes of table and lines."""
+    return " ".join(str(each.stat().st_size if each.exists() else 0) for each in (path, path.with_suffix(".lines")))
+
+
 def relation(path: Path) -> tuple[str, list[str]]:
     """Return SQL for the remembered hashes, and the values for its placeholders.
 

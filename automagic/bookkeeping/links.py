@@ -50,6 +50,11 @@ def note(folder: Folder, content: str | None) -> None:
         new.replace(_place(folder))
 
 
+def forget(folder: Folder) -> None:
+    """Keep nothing: whoever looks next does not take them as intact."""
+    _place(folder).unlink(missing_ok=True)
+
+
 def _place(folder: Folder) -> Path:
     return folder.journal / "links.json"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from automagic.bookkeeping import Folder, Journal, catalog, links
+from automagic.bookkeeping import Folder, Journal, catalog, links, strays
 from automagic.bookkeeping.usage import Usage
 from automagic.errors import UserError
 from automagic.executors import Executor, LocalExecutor
@@ -63,24 +63,32 @@ def drive(
     int
         0 where all is done, 1 where something failed, 130 and 143 after SIGINT and SIGTERM.
     """
-    folder = session.folder
     try:
-        asked = session.ask()
+        return _drive(session, None if names is None else list(names), reporter, always, cores, check)
     except OSError as error:
-        raise broken(error, folder) from None
+        raise broken(error, session.folder) from None
+
+
+def _drive(
+    session: Session, names: list[str] | None, reporter: Reporter, always: bool, cores: int, check: Callable[[], None]
+) -> int:
+    """Plan, and run what is not up to date."""
+    folder = session.folder
+    strays.sweep(folder)
+    asked = session.ask()
     if not catalog.is_current(folder) and folder.journal.exists():
         Keeper._try("catalog", lambda: catalog.rebuild_apart(folder))  # a driver was killed before it could
-    names = None if names is None else list(names)
     plan = make_plan(session, names, always)
     content = asked.about("content")
     if not folder.work.exists() and not plan.states and not plan.found and not plan.staging:
         reporter.begin(session, plan.stages(), plan.stages(), Estimate(1))
-        if not links.intact(folder, content):
-            links.repair(folder, *links_of(folder, asked))
-            links.note(folder, content)
         plan.close()
         session.save_hashes()
-        Keeper(session).renew(content)
+        keeper = Keeper(session)
+        current = keeper.renew(content)
+        if not links.intact(folder, content):  # the catalog tells which there are to be
+            mended = keeper.mend_links(asked)
+            links.note(folder, content if current and mended else None)
         reporter.complete_run()
         return 0
     return _run(session, asked, plan, names is None, reporter, always, cores, check)
@@ -103,6 +111,7 @@ def _run(
     session.tasks = load(asked, selected)
     engines = {task.engine for task in session.tasks.values()} - {"stage"}
     was_intact = links.intact(folder, content) or links.none(folder)
+    links.forget(folder)  # until the end: a driver that dies may have noted a task as done without setting its link
     read = plan.read
     plan.close()
     pyz = bundle(folder.work)
@@ -124,11 +133,9 @@ def _run(
             except Stopped as stop:
                 code, stopped = 128 + stop.number, f"stopped by {stop.name}"
                 reporter.go_on = driver.stop()
-    except BaseException as error:
+    except BaseException:
         executor.leave()
         reporter.end()
-        if isinstance(error, OSError):
-            raise broken(error, folder) from None
         raise
     finally:
         session.save_hashes()
@@ -137,10 +144,9 @@ def _run(
         shutil.rmtree(folder.work, ignore_errors=True)
     reporter.end()
     reporter.stopped = stopped
-    keeper.close(journal, code, content)
-    if not stopped and not was_intact:
-        keeper.mend_links(asked)
-    links.note(folder, content if was_intact or not stopped else None)
+    current = keeper.close(journal, code, content)
+    mended = was_intact or (not stopped and keeper.mend_links(asked) and current)
+    links.note(folder, content if mended else None)
     reporter.complete_run()
     return code
 
@@ -221,31 +227,35 @@ class Keeper:
             self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder, live=True))
             self._next = time.monotonic() + max(CATALOG_EVERY_S, 20 * (time.monotonic() - now))
 
-    def close(self, journal: Journal, code: int, content: str | None) -> None:
-        """Bring everything up to date, where anything changed."""
+    def close(self, journal: Journal, code: int, content: str | None) -> bool:
+        """Bring everything up to date, where anything changed; tell whether the catalog is."""
         if journal.used:
             self._try("journal", lambda: journal.write({"event": "end", "code": code}))
             journal.close()
-        self.renew(content)
+        return self.renew(content)
 
-    def renew(self, content: str | None) -> None:
-        """Make catalog and report anew where they are not of this graph and journal."""
+    def renew(self, content: str | None) -> bool:
+        """Make catalog and report anew where they are not of this graph and journal; tell whether the catalog is."""
         folder = self.session.folder
         if not catalog.is_current(folder, content):
             self._try("catalog", lambda: catalog.rebuild_apart(folder))
             self._try("report", lambda: write_report(folder))
+            return catalog.is_current(folder, content)
+        return True
 
-    def mend_links(self, asked: Asked) -> None:
-        """Set all links anew."""
-        self._try("products", lambda: links.repair(self.session.folder, *links_of(self.session.folder, asked)))
+    def mend_links(self, asked: Asked) -> bool:
+        """Set all links anew; tell whether they are."""
+        return self._try("products", lambda: links.repair(self.session.folder, *links_of(self.session.folder, asked)))
 
     @staticmethod
-    def _try(what: str, write: Callable[[], None]) -> None:
+    def _try(what: str, write: Callable[[], None]) -> bool:
         try:
             write()
+            return True
         except (Exception, KeyboardInterrupt) as error:
             said = " ".join(str(error).split()) or type(error).__name__
             print(f"warning: the {what} could not be written: {said}", file=sys.stderr)
+            return False
 
 
 def write_report(folder: Folder) -> None:
