@@ -26,6 +26,7 @@ from typing import Any
 
 import duckdb  # noqa: F401 (all that a driver needs is there before it is forked)
 import pyarrow  # noqa: F401
+from doit.doit_cmd import DoitMain
 
 import automagic.analysis
 import automagic.executors.local
@@ -42,7 +43,6 @@ from automagic.graph.task import Task
 from automagic.runner import current, drive
 from automagic.runner.driver import Driver
 from automagic.runner.session import Session
-from bench.scale_own import doit
 
 PHASES = ("start", "plan", "catalog", "run", "end")
 
@@ -279,4 +279,5 @@ def run(
     drive.make_executor = lambda *_: executor()
     drive.write_report = lambda _: None
     drive.CATALOG_EVERY_S = catalog_every_s
-    return doit(folder, words)
+    state = {"GLOBAL": {"dep_file": str(folder / "doit.db")}}
+    return int(DoitMain(config_filenames=("doit.cfg",), extra_config=state).run([f"analysis={folder}", *words]) or 0)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.scale_events import make_lineage, make_record
 from bench.scale_measure import Figure, alternate, measure
-from bench.scale_own import OWN, rebuild_words, there
+from bench.scale_own import OWN, rebuild_words
 from bench.scale_peers import DOIT, MAKE, System, change, first_raw, made, make_version, put_back, snakemake_at
 from bench.scale_shape import STALE_WITH_ONE_RAW, TASKS_A_NIGHT
 
@@ -34,7 +34,6 @@ FAN_GROWTH = 4.0
 """To reach, with 1,000 nights: see the rows."""
 
 EVENTS, EDGES = 1_000_000, 1_000_000
-NOT_THERE = "not there"
 
 
 @dataclass(frozen=True)
@@ -144,10 +143,6 @@ def times(name: str, own: Figure, peer: Figure, most: float, label: str, reach: 
 def plan(bench: Bench) -> list[Row]:
     """Plan where all is up to date, beside make that has nothing to do."""
     name, label = "plan, up to date", f"GNU make {make_version()}, nothing to do"
-    reach = f"≤ {PLAN_RATIO} ×"
-    if not there("plan"):
-        (make,) = bench.again(bench.shape, (MAKE, "no-op"))
-        return [Row(name, NOT_THERE, f"{label}: {make}", "", reach)]
     own, make = bench.again(bench.shape, (OWN, "plan"), (MAKE, "no-op"))
     memory = Row("its memory", f"{own.rss_mb:.0f} MB", f"{make.rss_mb:.0f} MB", "", f"≤ {PLAN_MB} MB")
     return [times(name, own, make, PLAN_RATIO, label), met(memory, own.rss_mb <= PLAN_MB)]
@@ -156,16 +151,14 @@ def plan(bench: Bench) -> list[Row]:
 def plan_changed(bench: Bench) -> list[Row]:
     """Plan where a raw file changed, beside make's dry run."""
     name, label = "plan, one raw file changed", "make -n"
-    pairs = [(OWN, "changed"), (MAKE, "changed")] if there("plan") else [(MAKE, "changed")]
+    pairs = [(OWN, "changed"), (MAKE, "changed")]
     bench.first(bench.shape, *(system for system, _ in pairs))
     files = [first_raw(bench.at(system, bench.shape)) for system, _ in pairs]
     before = [change(file) for file in files]
-    *own, make = bench.again(bench.shape, *pairs, stale=STALE_WITH_ONE_RAW)
+    own, make = bench.again(bench.shape, *pairs, stale=STALE_WITH_ONE_RAW)
     for file, stat in zip(files, before, strict=True):
         put_back(file, stat)
-    if not own:
-        return [Row(name, NOT_THERE, f"{label}: {make}", "", f"≤ {PLAN_RATIO} ×")]
-    return [times(name, own[0], make, PLAN_RATIO, label)]
+    return [times(name, own, make, PLAN_RATIO, label)]
 
 
 def noop(bench: Bench) -> list[Row]:
@@ -257,8 +250,6 @@ def snakemake(bench: Bench) -> list[Row]:
     for _ in range(bench.repeats):
         measure(peer.words("no-op", folder, what), folder, figure)
         check(peer, "no-op", peer.ran(figure.out), 0)
-    if not there("plan"):
-        return [Row(name, NOT_THERE, f"{peer.name}: {figure}")]
     (own,) = bench.again(what, (OWN, "plan"))
     return [Row(name, str(own), f"{peer.name}: {figure}", f"{own.wall_s / figure.wall_s:.2f}")]
 

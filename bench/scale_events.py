@@ -83,18 +83,15 @@ def done_event(about: Json, step: Step, turn: int, inputs: list[list[Any]], outp
         "max_rss_mb": 80.0, "scratch_mb": 0.1, "input_mb": 0.1, "host": "node1",
         "environment": f"host environment sha256:{ENGINE}", "started": "2026-01-01T12:00:01Z",
         "ended": "2026-01-01T12:01:00Z", "recipe": sha256(f"recipe {step.name} {turn}"), "engine_digest": ENGINE,
-        "card": sha256(f"card {step.stage} {turn}"), "inputs": inputs, "outputs": outputs,
+        "form": sha256(f"card {step.stage} {turn}"), "inputs": inputs, "outputs": outputs,
     }  # fmt: skip
 
 
 def make_record(folder: Path, number: int, events: int) -> None:
     """Make the folder of an analysis with what its catalog is rebuilt from: graph and journal."""
-    from automagic.bookkeeping import Folder, catalog
-    from bench.scale_own import make_analysis, session
+    from bench.scale_own import make_analysis
 
-    what = f"nights={number}"
-    make_analysis(folder, what)
-    catalog.save_graph(Folder(folder), session(folder, what).describe({}, {}))
+    make_analysis(folder, f"nights={number}")
     make_journal(folder / "journal", number, events)
 
 
@@ -132,27 +129,18 @@ def edge_rows(steps: Iterable[Step]) -> Iterator[tuple[str | None, ...]]:
             yield step.name, "in", file[name], product(name, 0), name, None, action
 
 
-ANCESTORS = """
-    WITH RECURSIVE before (task) AS (
-        SELECT ?
-        UNION
-        SELECT from_task FROM lineage JOIN before USING (task) WHERE from_task IS NOT NULL
-    )
-    SELECT path FROM lineage JOIN before USING (task) WHERE path IS NOT NULL ORDER BY path
-"""
-
-
 def lineage(folder: Path, task: str, repeats: int) -> Json:
     """Ask for the raw files that a task's product comes from; return the shortest time (s) and how many there are."""
     import duckdb
 
     from automagic.bookkeeping import Folder
+    from automagic.bookkeeping.lineage import trace
 
     walls = []
     with duckdb.connect(str(Folder(folder).database), read_only=True) as connection:
         for _ in range(repeats):
             began = time.perf_counter()
-            found = connection.execute(ANCESTORS, [task]).fetchall()
+            found = {row["path"] for row in trace(connection, task) if row["path"]}
             walls.append(time.perf_counter() - began)
         count = connection.execute("SELECT count(*) FROM lineage").fetchone()
     return {"wall_s": min(walls), "files": len(found), "edges": count[0] if count else 0}

@@ -1,10 +1,9 @@
 """autoMAGIC's side of ``bench/scale.py``: an analysis of that shape, run by the real driver with jobs that do nothing.
 
-    python -m bench.scale_own nights=100 FOLDER doit [doit's words]
-    python -m bench.scale_own nights=100 FOLDER automagic [automagic's words]
+    python -m bench.scale_own FOLDER [doit's words]
 
-is the command of that name, with the shape's tasks instead of those of an ``analysis.toml``, and `Instant` as the
-executor. All else is as it is for a person. A process of its own, so that it can be measured as a whole.
+is ``./doit analysis=FOLDER`` with `Instant` as the executor; all else is as it is for a person. The graph of the
+analysis is made beforehand, with the shape's tasks instead of those that an ``analysis.toml`` would be expanded to.
 """
 
 from __future__ import annotations
@@ -22,7 +21,10 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from automagic.bookkeeping import Folder
 from automagic.executors import Event, Request
+from automagic.graph.asked import save
+from automagic.graph.key import graph_key
 from automagic.graph.task import Input, Output, Resources, Task
 from automagic.runner.session import Session
 from bench.scale_measure import TOLD
@@ -39,11 +41,19 @@ NEEDS = Resources(memory_mb=100, disk_mb=1, minutes=10)
 
 
 def make_analysis(folder: Path, what: str) -> None:
-    """Make the folder of an analysis of a shape: raw files, and the one program."""
+    """Make the folder of an analysis of a shape: raw files, the one program, and the graph."""
     make_raw(folder, shape(what))
     (folder / "mars").mkdir()
     (folder / "mars" / "true").write_text("#!/bin/sh\n")
     (folder / "analysis.toml").touch()
+    sources: dict[str, Any] = {
+        "roots": [], "passes": [], "index": str(folder / ".index"), "cards": [], "images": [], "public": None,
+    }  # fmt: skip
+    about = {
+        "engine": "mars", "notes": [], "sources": sources, "key": graph_key(folder, sources),
+        "marssys": {"mars": str(folder / "mars")}, "images": {}, "overrides": {}, "trust": "signature",
+    }  # fmt: skip
+    save(Folder(folder).graph, tasks(folder, shape(what)), about)
 
 
 def tasks(folder: Path, steps: Iterable[Step]) -> dict[str, Task]:
@@ -67,11 +77,6 @@ def tasks(folder: Path, steps: Iterable[Step]) -> dict[str, Task]:
     return made
 
 
-def session(folder: Path, what: str) -> Session:
-    """Return the analysis of a shape."""
-    return Session(folder, tasks(folder, shape(what)), {"mars": folder / "mars"}, {}, {"engine": "mars"})
-
-
 # --- the jobs
 
 
@@ -89,7 +94,6 @@ class Instant:
     memory_mb = 100_000
 
     def __init__(self, session: Session) -> None:
-        self.tasks = session.tasks
         self.own_s = 0.0
         self._waiting: list[Request] = []
         self._sha256 = hashlib.sha256(CONTENT.encode()).hexdigest()
@@ -190,32 +194,25 @@ def receipt(spec: dict[str, Any], outputs: list[dict[str, Any]]) -> dict[str, An
 
 def words(kind: str, folder: Path, what: str) -> list[str]:
     """Return the command for a kind of run, as a process of its own."""
-    own = [sys.executable, "-m", "bench.scale_own", what, str(folder)]
     if kind in ("plan", "changed"):
-        return [*own, "automagic", "plan", str(folder)]
-    return [*own, "doit", *([last_task(what)] if kind == "leaf" else [])]
+        return [str(Path(sys.executable).with_name("automagic")), "plan", str(folder)]
+    if kind == "first":
+        return [sys.executable, "-m", "bench.scale_own", str(folder)]
+    return [sys.executable, "-m", "bench.scale_doit", str(folder), *([last_task(what)] if kind == "leaf" else [])]
 
 
 def ran(text: str) -> int | None:
     """Read how many tasks ran or would run; `None` where it is not said."""
-    found = re.search(r"(\d+) ran,", text)
-    return int(found[1]) if found else 0 if "nothing to do" in text else None
+    if found := re.search(r"(\d+) ran,", text):
+        return int(found[1])
+    if planned := re.findall(r"(\d+) (?:would|may) run", text.partition("\n")[0]):
+        return sum(map(int, planned))
+    return 0 if "nothing to do" in text else None
 
 
 def rebuild_words(folder: Path) -> list[str]:
     """Return the command that makes the catalog of a folder anew."""
-    if there("catalog"):
-        return [sys.executable, "-m", "automagic.cli", "catalog", "rebuild", str(folder)]
-    return [sys.executable, "-m", "automagic.bookkeeping", str(folder)]
-
-
-def there(command: str) -> bool:
-    """Tell whether ``automagic`` has a command."""
-    import click
-
-    from automagic.cli import main
-
-    return command in main.list_commands(click.Context(main))
+    return [str(Path(sys.executable).with_name("automagic")), "catalog", "rebuild", str(folder)]
 
 
 OWN = System("autoMAGIC", make_analysis, words, ran)
@@ -224,54 +221,31 @@ OWN = System("autoMAGIC", make_analysis, words, ran)
 # --- a command in this process
 
 
-def put_in(folder: Path, what: str) -> list[Instant]:
-    """Put the shape and `Instant` where autoMAGIC takes analysis and executor from; return those that it makes."""
-    from automagic.runner import current, drive
-
-    made: list[Instant] = []
-
-    def make(session: Session, pyz: Path, cores: int) -> Instant:
-        made.append(Instant(session))
-        return made[-1]
-
-    current.open_session = lambda _: session(folder, what)
-    drive.make_executor = make
-    drive.write_report = lambda _: None  # there is no result of science to report
-    return made
-
-
-def doit(folder: Path, words: list[str]) -> int:
-    """Be ``./doit analysis=FOLDER …``."""
+def main() -> int:
+    """Be ``./doit analysis=FOLDER …`` with `Instant`; tell the driver's memory and the jobs' time."""
     from doit.doit_cmd import DoitMain
 
-    main = DoitMain(config_filenames=("doit.cfg",), extra_config={"GLOBAL": {"dep_file": str(folder / "doit.db")}})
-    return main.run([f"analysis={folder}", *words])
+    from automagic.runner import drive
 
-
-def automagic(words: list[str]) -> int:
-    """Be ``automagic …``."""
-    from automagic.cli import main
-
-    try:
-        main(words)
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    return 0
-
-
-def main() -> int:
-    """Be the command that the words name; tell the memory of this process without its children, and the jobs' time."""
-    what, place, command, *more = sys.argv[1:]
+    place, *more = sys.argv[1:]
     folder = Path(place).resolve()
     os.chdir(Path(__file__).resolve().parents[1])
-    executors = put_in(folder, what)
-    code = doit(folder, more) if command == "doit" else automagic(more)
+    executors: list[Instant] = []
+
+    def make(session: Session, pyz: Path, cores: int) -> Instant:
+        executors.append(Instant(session))
+        return executors[-1]
+
+    drive.make_executor = make  # type: ignore[assignment]
+    drive.write_report = lambda _: None  # there is no result of science to report
+    state = {"GLOBAL": {"dep_file": str(folder / "doit.db")}}
+    code = DoitMain(config_filenames=("doit.cfg",), extra_config=state).run([f"analysis={folder}", *more])
     said = {
         "driver_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "jobs_s": sum(each.own_s for each in executors),
     }
     (folder / TOLD).write_text(json.dumps(said))
-    return code
+    return int(code)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_json
-
 from automagic.job.spec import sha256_file, signature
 
 _SETTLED_NS = 50_000_000  # a file changed this short a time ago could change again within the clock's grain
@@ -134,6 +132,8 @@ class HashCache:
         """Write what is new. Losing it costs time, never correctness."""
         if self.lines is None or not self._new:
             return
+        from pydantic_core import to_json
+
         self.lines.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError), open(self.lines, "ab") as file:
             for key, (seen, digest) in self._new.items():

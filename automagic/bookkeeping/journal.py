@@ -16,8 +16,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic_core import to_json
-
 from automagic.bookkeeping.stamp import next_stamp
 
 Event = dict[str, Any]
@@ -41,6 +39,8 @@ class Journal:
         """Write events and bring them to the disk before returning."""
         if not events:
             return
+        from pydantic_core import to_json
+
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = next_stamp(self.folder)

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.hashes import HashCache
 from automagic.errors import UserError
@@ -130,6 +128,8 @@ def read_receipt(place: str | Path) -> Receipt | None:
     UserError
         The file system does not tell.
     """
+    from pydantic_core import from_json
+
     path = f"{place}/receipt.json"
     for again in (True, False):
         try:

@@ -16,7 +16,7 @@ FROM a.tasks a FULL JOIN b.tasks b ON a.task = b.task ORDER BY a.position, b.pos
 """
 
 _READ = """
-SELECT t.task, list(i.role || '/' || i.name ORDER BY ALL)
+SELECT t.task AS task, list(i.role || '/' || i.name ORDER BY i.role, i.name) AS files
 FROM {graph}.inputs i JOIN {graph}.tasks t USING (position) GROUP BY t.task
 """
 

@@ -68,9 +68,14 @@ def _counts(plan: Plan, names: list[str]) -> str:
 def _cost(cost: Cost) -> str:
     if not (cost.cpu_h or cost.disk):
         return ""
-    hours = f"{cost.cpu_h:.1f} CPU hours" if cost.cpu_h >= 0.1 else f"{60 * cost.cpu_h:.1f} CPU minutes"
     more = f", {cost.unknown} tasks of unknown cost" if cost.unknown else ""
-    return f", about {hours} and {human(cost.disk)}{more}"
+    return f", about {_time(3600 * cost.cpu_h)} and {human(cost.disk)}{more}"
+
+
+def _time(cpu_s: float) -> str:
+    if cpu_s < 60:
+        return f"{cpu_s:.1f} CPU seconds"
+    return f"{cpu_s / 60:.1f} CPU minutes" if cpu_s < 3600 else f"{cpu_s / 3600:.1f} CPU hours"
 
 
 def _some(names: list[str], whole: bool) -> str:

@@ -207,6 +207,7 @@ def test_a_plan_goes_by_the_journal_and_leaves_a_catalog_that_knows_more(folder)
         path.unlink()
     before = exported(folder), folder.database.read_bytes()
     with duckdb.connect() as connection:
+        catalog.attach_graph(connection, folder)
         catalog.attach(connection, folder)
         # what is in the store is found there, and written to the journal again
         assert connection.execute("SELECT count(*) FROM made").fetchone() == (0,)

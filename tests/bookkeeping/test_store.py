@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from automagic.bookkeeping import Folder, HashCache, Store
+from automagic.bookkeeping import store as store_module
 from automagic.bookkeeping.store import NO_ANSWER, read_receipt, set_link
 from automagic.errors import UserError
 from automagic.job import publish
@@ -108,7 +109,7 @@ def test_a_file_system_in_trouble_is_not_taken_for_a_lost_product(store, monkeyp
     monkeypatch.setattr(store.hashes, "sha256", trouble)
     with pytest.raises(UserError, match="cannot be looked at"):
         store.intact("ab12")
-    monkeypatch.setattr(Path, "read_text", trouble)
+    monkeypatch.setattr(store_module, "open", trouble, raising=False)
     with pytest.raises(UserError, match=r"receipt.json cannot be looked at"):
         read_receipt(store.folder.action("ab12"))
 

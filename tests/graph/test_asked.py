@@ -71,12 +71,14 @@ def test_every_field_comes_back(tmp_path_factory, tasks, notes, data):
     assert some.get("none of these") is None
     assert "none of these" not in some
     rows = found.connection.execute("""
-        SELECT task, recipe, form, cores, memory_mb, disk_mb, minutes FROM tasks ORDER BY position
+        SELECT task, recipe, form, cores, memory_mb, disk_mb, minutes FROM g.tasks ORDER BY position
     """).fetchall()
     assert rows == [(t.name, recipe(t), card_form(t.card), *vars(t.resources).values()) for t in tasks.values()]
     joined = found.connection.execute("""
-        SELECT t.task, i.role, i.name, s.task, o.name, i.path, i.optional FROM inputs i JOIN tasks t USING (position)
-        LEFT JOIN tasks s ON s.position = i.source LEFT JOIN outputs o ON o.position = i.source AND o.name = i.product
+        SELECT t.task, i.role, i.name, s.task, o.name, i.path, i.optional
+        FROM g.inputs i JOIN g.tasks t USING (position)
+        LEFT JOIN g.tasks s ON s.position = i.source
+        LEFT JOIN g.outputs o ON o.position = i.source AND o.name = i.product
         ORDER BY t.position, i.rowid
     """).fetchall()
     assert joined == [(t.name, *_joined(tasks, i)) for t in tasks.values() for i in t.inputs]
@@ -179,7 +181,7 @@ def test_many_tasks_and_a_few_of_them(tmp_path):
     assert list(found.load(["star:6999", "star:3"])) == ["star:6999", "star:3"]
     assert len(found._known) == 2
     assert dict(found.items()) == tasks
-    assert found.connection.execute("SELECT count(*) FROM cards").fetchone() == (3,)
+    assert found.connection.execute("SELECT count(*) FROM g.cards").fetchone() == (3,)
 
 
 def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path, monkeypatch):

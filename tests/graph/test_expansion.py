@@ -83,7 +83,7 @@ def test_the_whole_chain_comes_back_from_its_file(make, tmp_path):
     assert dict(Asked(path).items()) == graph.tasks
     assert not save(path, make().tasks, {"notes": list(graph.notes)})
     # each file that a task reads from another is one that the other makes
-    sql = "SELECT role, inputs.name FROM inputs LEFT JOIN outputs o ON o.position = source AND o.name = product "
+    sql = "SELECT role, i.name FROM g.inputs i LEFT JOIN g.outputs o ON o.position = source AND o.name = product "
     assert Asked(path).connection.execute(f"{sql} WHERE source IS NOT NULL AND o.name IS NULL").fetchall() == []
 
 
