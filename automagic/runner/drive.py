@@ -146,7 +146,8 @@ def _run(
     reporter.stopped = stopped
     current = keeper.close(journal, code, content)
     mended = was_intact or (not stopped and keeper.mend_links(asked) and current)
-    links.note(folder, content if mended else None)
+    # what failed has lost its links, and may be up to date again without a run: by an input that is put back
+    links.note(folder, content if mended and code == 0 else None)
     reporter.complete_run()
     return code
 
