@@ -129,7 +129,7 @@ def test_tape_breaks_wrong_bytes_and_errors_are_all_overcome(analysis, server):
     assert gets(server).count("3a.bin") == 2
     waiting = analysis.events("waiting")
     assert waiting
-    assert all(event["files"] in (1, 2) for event in waiting[:-1])
+    assert all(event["files"] in (0, 1, 2) for event in waiting)  # 0 between two, where one comes before the other
     assert waiting[-1]["files"] == 0
     came = [each for event in analysis.events("staged") for each in event["files"]]
     assert len(came) == 6
