@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import select
 import shutil
@@ -22,15 +23,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from doit import cmd_run
+
 from automagic.executors import Executor
-from bench.crash_check import FULL, Ledger
-from bench.crash_driver import PHASES, Board, die_at_call, die_in_write, note_phases, run
+from bench.crash_check import FULL, PHASES, Ledger, Tally
+from bench.crash_driver import Board, die_at_call, die_in_write, note_phases, run
 from bench.crash_node import Here, Log, There, content, node
 from bench.scale_measure import PROJECT
 from bench.scale_own import make_analysis
@@ -44,44 +47,6 @@ LATEST_S = 1.0
 """So long after its plan a driver is killed on the average, whatever else was to kill it: most do not come far."""
 
 TRACEBACK = "Traceback (most recent call last)"
-
-
-@dataclass
-class Tally:
-    """What was done and found."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    hows: Counter[str] = field(default_factory=Counter)
-    places: Counter[str] = field(default_factory=Counter)
-    ended: int = 0
-    drivers: int = 0
-    finished: int = 0
-    cut: int = 0
-    productions: int = 0
-    compared: int = 0
-    torn: int = 0
-    adopted: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def killed(self) -> int:
-        """How many drivers were killed."""
-        return self.kills.total()
-
-    def text(self, seconds: float) -> str:
-        """Say it in lines."""
-        phases = ", ".join(f"{phase} {self.kills[phase]}" for phase in PHASES)
-        hows = ", ".join(f"{how} {number}" for how, number in self.hows.items())
-        lines = [
-            f"kills       {self.killed} ({phases})",
-            f"            {hows}; {len(self.places)} different places in the code; {self.torn} journals cut in a line",
-            f"drivers     {self.drivers} started, {self.ended} came to their end, in {seconds:.0f} s",
-            f"tasks       {self.finished} done in {self.productions} productions; {self.cut} attempts were cut short, "
-            f"{self.adopted} results were taken over",
-            f"catalogs    {self.compared} compared with those rebuilt from journal and receipts",
-            f"violations  {len(self.wrong)}",
-        ]
-        return "\n".join([*lines, *(f"  {text}" for text in self.wrong[:40])])
 
 
 class Production:
@@ -119,8 +84,6 @@ class Production:
 
     def change(self) -> None:
         """Have another card for one stage: all of it and what hangs on it is to be made anew, and nothing else."""
-        from dataclasses import replace
-
         self.generation += 1
         self.tasks = {
             name: replace(task, card=f"{task.card}Generation: {self.generation}\n") if task.stage == "star" else task
@@ -194,6 +157,8 @@ class Crasher:
             os.setpgid(0, 0)
         os.dup2(file, 1)
         os.dup2(file, 2)
+        sys.stdout = cmd_run.opt_outfile["default"] = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 (a test may have others in their place)
         with leaving():
             note_phases(self.board)
             if how == "call":
@@ -244,7 +209,7 @@ class Crasher:
         text = out.read_text(errors="replace")
         if TRACEBACK in text:
             ledger.wrong.append(f"a driver said: {text[text.index(TRACEBACK) :][-2000:]}")
-        elif code not in (0, None) and not (full and FULL in text):
+        elif code not in (0, None) and not (full and (FULL in text or os.strerror(errno.ENOSPC) in text)):
             ledger.wrong.append(f"a driver ended with {code}: {text[-1000:]}")
         ledger.look()
         if self.say:

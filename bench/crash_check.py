@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,48 @@ _KNOWN = re.compile(
     r"journal/(\d{8}T\d{6}Z-\d+\.jsonl|lock|graph\.duckdb|links\.json|(hashes|programs)\.(parquet|lines)))"
 )
 """What an analysis folder has when nothing runs."""
+
+
+PHASES = ("start", "plan", "catalog", "run", "end")
+"""Where a driver can be when it dies."""
+
+
+@dataclass
+class Tally:
+    """What was done and found."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    hows: Counter[str] = field(default_factory=Counter)
+    places: Counter[str] = field(default_factory=Counter)
+    ended: int = 0
+    drivers: int = 0
+    finished: int = 0
+    cut: int = 0
+    productions: int = 0
+    compared: int = 0
+    torn: int = 0
+    adopted: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def killed(self) -> int:
+        """How many drivers were killed."""
+        return self.kills.total()
+
+    def text(self, seconds: float) -> str:
+        """Say it in lines."""
+        phases = ", ".join(f"{phase} {self.kills[phase]}" for phase in PHASES)
+        hows = ", ".join(f"{how} {number}" for how, number in self.hows.items())
+        lines = [
+            f"kills       {self.killed} ({phases})",
+            f"            {hows}; {len(self.places)} different places in the code; {self.torn} journals cut in a line",
+            f"drivers     {self.drivers} started, {self.ended} came to their end, in {seconds:.0f} s",
+            f"tasks       {self.finished} done in {self.productions} productions; {self.cut} attempts were cut short, "
+            f"{self.adopted} results were taken over",
+            f"catalogs    {self.compared} compared with those rebuilt from journal and receipts",
+            f"violations  {len(self.wrong)}",
+        ]
+        return "\n".join([*lines, *(f"  {text}" for text in self.wrong[:40])])
 
 
 class Ledger:

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from bench.crash import Crasher, Production, Tally, leaving
+from bench.crash import Crasher, Production, leaving
+from bench.crash_check import Tally
 from bench.scale_measure import PROJECT
 
 SIZE_MB = 24

@@ -43,8 +43,7 @@ from automagic.graph.task import Task
 from automagic.runner import current, drive
 from automagic.runner.driver import Driver
 from automagic.runner.session import Session
-
-PHASES = ("start", "plan", "catalog", "run", "end")
+from bench.crash_check import PHASES
 
 CALLS = frozenset((
     "write", "writelines", "flush", "fsync", "open", "close", "rename", "replace", "mkdir", "rmdir", "unlink", "remove",

@@ -162,6 +162,13 @@ def links_of(folder: Folder, asked: Asked) -> tuple[list[tuple[str, str]], list[
     return rows, [row[0] for row in wanted]
 
 
+def undecided(folder: Folder) -> bool:
+    """Tell whether there are tasks that were done once, and may be so still."""
+    with catalog.connect(folder) as connection:
+        sql = "SELECT count(*) FROM tasks WHERE state = 'pending' AND action IS NOT NULL"
+        return bool(connection.execute(sql).fetchone()[0])
+
+
 def load(asked: Asked, selected: list[str]) -> dict[str, Task]:
     """Return tasks and those that they read from, upstream first."""
     found = asked.load(selected)
@@ -245,8 +252,14 @@ class Keeper:
         return True
 
     def mend_links(self, asked: Asked) -> bool:
-        """Set all links anew; tell whether they are."""
-        return self._try("products", lambda: links.repair(self.session.folder, *links_of(self.session.folder, asked)))
+        """Set all links anew; tell whether that is so now.
+
+        It is not while there are tasks of which the catalog does not know whether they are still done: a driver may
+        have died before it kept the hashes of their files, and this run was not about them.
+        """
+        folder = self.session.folder
+        mended = self._try("products", lambda: links.repair(folder, *links_of(folder, asked)))
+        return mended and not undecided(folder)
 
     @staticmethod
     def _try(what: str, write: Callable[[], None]) -> bool:

@@ -332,6 +332,18 @@ def test_full_disk_is_told_and_nothing_half_written_is_seen(small_disk):
     assert not any(p.name == "star-b.txt" for p in analysis.folder.glob("store/**/*"))
 
 
+@pytest.mark.parametrize("partly", [False, True])
+def test_a_link_that_a_killed_driver_did_not_set_is_set_by_the_next_that_is_asked_for_all(done, partly):
+    for name in ("links.json", "hashes.lines", "hashes.parquet"):  # it died before it kept what it had hashed
+        (done.folder / "journal" / name).unlink(missing_ok=True)
+    done.product("star:c").unlink()
+    if partly:
+        (done.folder / "a.txt").write_text("another\n")
+        done.run("star:a")
+    done.run()
+    assert done.product("star:c").is_symlink()
+
+
 def test_products_are_read_only_and_links_relative(done):
     link = done.product("star:a")
     assert not os.readlink(link).startswith("/")
