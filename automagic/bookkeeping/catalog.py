@@ -339,20 +339,17 @@ def is_current(folder: Folder, content: str | None = None) -> bool:
     With a graph, it is to have all hashes as well: without those of files that a driver took before it died, tasks that
     are done would not be known to be.
     """
-    if _form(folder) != SCHEMA_VERSION or _form(folder, "journal") != journal_state(folder):
+    meta = _meta(folder)
+    if meta.get("schema") != SCHEMA_VERSION or meta.get("journal") != journal_state(folder):
         return False
-    if content is None:
-        return True
-    return _form(folder, "graph") == content and _form(folder, "hashes") == hashes.state(folder.hashes)
+    return content is None or (meta.get("graph") == content and meta.get("hashes") == hashes.state(folder.hashes))
 
 
-def _form(folder: Folder, key: str = "schema") -> str | None:
-    """Return what the catalog's file says of itself; `None` where there is none that can be read."""
+def _meta(folder: Folder) -> dict[str, str]:
+    """Return what the catalog's file says of itself; nothing where there is none that can be read."""
     import duckdb
 
-    if not folder.database.exists():
-        return None
-    with contextlib.suppress(duckdb.Error), duckdb.connect(str(folder.database), read_only=True) as connection:
-        row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
-        return None if row is None else str(row[0])
-    return None
+    if folder.database.exists():
+        with contextlib.suppress(duckdb.Error), duckdb.connect(str(folder.database), read_only=True) as connection:
+            return dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    return {}

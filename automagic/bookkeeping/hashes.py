@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from pathlib import Path
@@ -210,11 +211,27 @@ def read(path: Path) -> list[tuple[Any, ...]]:
     """Return all remembered hashes; none where they cannot be read."""
     import duckdb
 
+    if not path.exists():
+        return _read_lines(path.with_suffix(".lines"))
     try:
         with duckdb.connect() as connection:
             return connection.execute(*relation(path)).fetchall()
     except duckdb.Error:
         return []
+
+
+def _read_lines(path: Path) -> list[tuple[Any, ...]]:
+    """Read lines alone, in their order: in an analysis of few files that is all there is, and needs no database."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in path.read_bytes().splitlines():
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                row = json.loads(line)
+                found.append((str(row["path"]), *(int(row[key]) for key in _TIMES), str(row["sha256"])))
+    return found
+
+
+_TIMES = ("size", "mtime_ns", "inode", "ctime_ns")
 
 
 def settle(path: Path) -> None:
