@@ -197,9 +197,6 @@ class Crasher:
             self.tally.kills[self.board.phase] += 1
             self.tally.hows[how] += 1
             self.tally.places[self.board.place or f"{how} in {self.board.phase}"] += 1
-            if group:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(number, signal.SIGKILL)
         else:
             self.tally.ended += 1
         for each in PHASES:
@@ -254,6 +251,9 @@ class Crasher:
                     self.tally.wrong.append(f"a driver hung in {here}")
         finally:
             os.close(file)
+        if group:  # its children as well; nobody else can have its number before it is waited for
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(number, signal.SIGKILL)
         _, status = os.waitpid(number, 0)
         if os.WIFSIGNALED(status):
             return None
