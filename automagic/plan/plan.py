@@ -172,7 +172,7 @@ def _walk(plan: Plan, always: bool) -> None:
     empty = not session.folder.store.exists()
     roots = [row[1] for row in rows if row[0] not in before and not (empty and row[2] and never in row[2])]
     seed(plan, roots)
-    unread = unread_tasks(plan)
+    unread, lacking = unread_tasks(plan), lacking_tasks(plan)
     for position, name, causes, engine, problem in rows:
         first = next((names[each] for each in before.get(position, ()) if names[each] in plan.states), None)
         if first is not None:
@@ -184,7 +184,9 @@ def _walk(plan: Plan, always: bool) -> None:
                 plan.problems[name] = problem or plan.problems[first]
         elif problem:
             plan.states[name], plan.problems[name] = CANNOT, problem
-        elif (always and engine != "stage") or (empty and causes and never in causes) or name in unread:
+        elif name not in lacking and (
+            (always and engine != "stage") or (empty and causes and never in causes) or name in unread
+        ):
             plan.states[name] = RUN
         else:
             _judge(plan, name)
@@ -210,6 +212,15 @@ def unread_tasks(plan: Plan) -> set[str]:
         SELECT DISTINCT t.task FROM g.inputs i JOIN affected USING (position) JOIN g.tasks t USING (position)
         WHERE i.path IS NOT NULL AND i.path NOT IN (SELECT path FROM hashed)
         AND i.path NOT IN (SELECT path FROM looked)
+    """).fetchall()
+    return {row[0] for row in rows}
+
+
+def lacking_tasks(plan: Plan) -> set[str]:
+    """Return the tasks that read a file which is gone, or cannot be read."""
+    rows = plan.connection.execute("""
+        SELECT DISTINCT t.task FROM g.inputs i JOIN affected USING (position) JOIN g.tasks t USING (position)
+        JOIN looked ON looked.path = i.path AND looked.sha256 IS NULL
     """).fetchall()
     return {row[0] for row in rows}
 

@@ -6,10 +6,12 @@ although the action is another one.
 """
 
 import contextlib
+import copy
 import hashlib
 import io
 import json
 import os
+import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +92,13 @@ class World:
         for engine in ENGINES:
             self.programs(engine).mkdir(parents=True)
             (self.programs(engine) / "program").write_text("#!/bin/sh\n# version 00\n")
+
+    def copy(self, base: Path) -> "World":
+        """Return the same world in another folder, which must be new."""
+        shutil.copytree(self.base, base, symlinks=True)
+        other = copy.deepcopy(self)
+        other.base, other.root = base, base / self.root.name
+        return other
 
     @property
     def folder(self) -> Folder:
