@@ -6,6 +6,7 @@ import contextlib
 import heapq
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -201,11 +202,17 @@ class LocalExecutor:
         return Event(job.request.attempt, "ended", *_broken(job.request, code))
 
 
+FULL_BYTES = 100_000
+"""With less room than this a job cannot write its receipt."""
+
+
 def _broken(request: Request, code: int) -> tuple[str, str]:
     """Return cause and reason of a job that ended without a receipt."""
     lines = []
     with contextlib.suppress(OSError):
         lines = (request.folder / "job.err").read_text(errors="replace").strip().splitlines()
+        if shutil.disk_usage(request.folder).free < FULL_BYTES:
+            return "disk", f"the disk is full: the job could not report; {request.folder.parent} has no room"
     if code == -signal.SIGKILL:
         return "killed", "the job was killed (out of memory?) before it could report"
     cause = "node" if request.image is not None and code in NOT_STARTED else "internal"

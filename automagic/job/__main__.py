@@ -33,7 +33,10 @@ def main(argv: list[str]) -> int:
     except Cancelled:
         return CODES["cancelled"]
     if end.get("reason"):
-        print(f"job: {end['reason']}", file=sys.stderr)
+        try:
+            print(f"job: {end['reason']}", file=sys.stderr, flush=True)
+        except OSError:  # the disk is full; the receipt, or that there is none, tells enough
+            sys.stderr = None
     return CODES[end["state"]]
 
 
