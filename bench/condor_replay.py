@@ -16,6 +16,7 @@ import resource
 import shutil
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,11 @@ def leave_result(folder: Path) -> None:
     (folder / "done" / "receipt.json").write_text(json.dumps(receipt))
 
 
-def session(folder: Path, jobs: int) -> Any:
-    """Make an analysis of so many tasks that do nothing and make nothing."""
-    from automagic.analysis.site import Site
+def make_graph(folder: Path, jobs: int) -> None:
+    """Make the graph of an analysis of so many tasks that do nothing and make nothing."""
+    from automagic.bookkeeping import Folder
+    from automagic.graph.asked import save
     from automagic.graph.task import Resources, Task
-    from automagic.runner.session import Session
 
     tasks = {
         f"star:{number:06d}": Task(
@@ -73,11 +74,18 @@ def session(folder: Path, jobs: int) -> Any:
         )
         for number in range(jobs)
     }  # fmt: skip
-    programs = folder / "mars"
-    programs.mkdir(exist_ok=True)
-    (programs / "true").write_text("#!/bin/sh\n")
+    save(Folder(folder).graph, tasks, {"notes": [], "key": "replay"})
+
+
+def session(folder: Path) -> Any:
+    """Open the analysis."""
+    from automagic.analysis.site import Site
+    from automagic.bookkeeping import Folder
+    from automagic.graph.asked import Asked
+    from automagic.runner.session import Session
+
     site = Site.model_validate({"executor": "condor", "condor": {"max_running": TICK, "max_queued": TICK}})
-    return Session(folder, tasks, {"mars": programs}, site=site)
+    return Session(folder, Asked(Folder(folder).graph), {"mars": folder / "mars"}, site=site)
 
 
 def run(folder: Path, jobs: int) -> dict[str, float]:
@@ -108,8 +116,7 @@ def run(folder: Path, jobs: int) -> dict[str, float]:
         return code
 
     drive.Driver.drive = timed  # type: ignore[method-assign]
-    (folder / "analysis.toml").touch()
-    current.open_session = lambda _: session(folder, jobs)
+    current.open_session = lambda _: session(folder)
     drive.make_executor = make
     drive.write_report = lambda _: None
     began = time.monotonic()
@@ -138,8 +145,15 @@ def main() -> int:
     given = parser.parse_args()
     given.folder.mkdir(parents=True)
     os.chdir(Path(__file__).resolve().parents[1])
+    folder = given.folder.resolve()
+    (folder / "mars").mkdir()
+    (folder / "mars" / "true").write_text("#!/bin/sh\n")
+    (folder / "analysis.toml").touch()
     try:
-        found = run(given.folder.resolve(), given.jobs)
+        # in a process of its own: the driver's memory is to be measured, and not what it takes to make the tasks
+        with ProcessPoolExecutor(1) as pool:
+            pool.submit(make_graph, folder, given.jobs).result()
+        found = run(folder, given.jobs)
     finally:
         shutil.rmtree(given.folder)
     for name, value in found.items():

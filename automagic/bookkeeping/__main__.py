@@ -1,6 +1,7 @@
 """``python -m automagic.bookkeeping FOLDER [--live] [--lifeline]``: make the catalog of an analysis anew.
 
-With ``--lifeline`` it ends where its standard input does: with the process that started it.
+With ``--lifeline`` it is a driver's: it ends where its standard input does, with the process that started it, and
+brings new hashes into their table before. With ``--live`` the driver goes on meanwhile, and comes first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from automagic.bookkeeping import Folder, catalog
+from automagic.bookkeeping import Folder, catalog, hashes
 
 
 def end_with(descriptor: int) -> None:
@@ -25,6 +26,11 @@ def end_with(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
+    folder, live = Folder(Path(sys.argv[1])), "--live" in sys.argv[2:]
     if "--lifeline" in sys.argv[2:]:
         end_with(0)
-    catalog.rebuild(Folder(Path(sys.argv[1])), live="--live" in sys.argv[2:])
+        if live:
+            os.nice(10)
+        else:
+            hashes.settle(folder.hashes)
+    catalog.rebuild(folder, live)

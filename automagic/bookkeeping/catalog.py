@@ -87,7 +87,6 @@ def rebuild(folder: Folder, live: bool = False) -> None:
     """
     import duckdb
 
-    hashes.settle(folder.hashes)
     with duckdb.connect() as connection:  # in memory, and written at once: half the time of tables on disk
         fill(connection, folder, live)
         _export(connection, folder.exports)
@@ -122,11 +121,12 @@ def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = F
     if not attached:
         attach_graph(connection, folder)
     connection.execute(SCHEMA.read_text(encoding="utf-8"))
+    # first what it is of, then what is there: a driver may write more meanwhile
+    connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder), hashes.state(folder.hashes)])
     hashes.load(connection, folder.hashes, folder.root)
     connection.execute("CREATE TEMP VIEW hashed AS SELECT * FROM known")
     events.load(connection, folder)
     events.find_lost(connection, folder, live)
-    connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder), hashes.state(folder.hashes)])
     connection.execute(_ENGINES)
     index_rows(connection)
     connection.execute(_COPIED)
@@ -178,14 +178,32 @@ def tables() -> list[str]:
 def rebuild_apart(folder: Folder, live: bool = False) -> None:
     """Do the same in a process of its own: what it takes of memory for many tasks is not the driver's.
 
+    To be called by the one driver alone: new hashes are brought into their table as well.
+
     Raises
     ------
     RuntimeError
         It failed, with its last words.
     """
+    finish(start(folder, live))
+
+
+def start(folder: Folder, live: bool = False) -> subprocess.Popen[str]:
+    """Begin to do so; the driver goes on meanwhile, and calls `finish` when the process has ended."""
     words = [sys.executable, "-m", "automagic.bookkeeping", str(folder.root), *(["--live"] if live else [])]
     words.append("--lifeline")  # what it writes is not to be in the way of the next driver, if this one dies
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(child: subprocess.Popen[str]) -> None:
+    """Wait until it is done.
+
+    Raises
+    ------
+    RuntimeError
+        It failed, with its last words.
+    """
+    with child:
         said = child.stderr.read()  # type: ignore[union-attr]
     if child.returncode:
         raise RuntimeError((said.strip().splitlines() or [f"ended with {child.returncode}"])[-1])

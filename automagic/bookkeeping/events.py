@@ -8,6 +8,7 @@ from typing import Any
 
 from automagic.bookkeeping.folder import Folder
 from automagic.bookkeeping.journal import journals
+from automagic.bookkeeping.rows import insert
 from automagic.bookkeeping.store import Receipt, read_receipt
 
 _COLUMNS = {
@@ -131,17 +132,27 @@ def find_lost(connection: Any, folder: Folder, live: bool) -> None:
     live
         Whether a driver is running: they are running then, where no receipt tells otherwise.
     """
-    for attempt, action in connection.execute("SELECT attempt, action FROM jobs WHERE state = 'lost'").fetchall():
+    left = connection.execute("SELECT attempt, action FROM jobs WHERE state = 'lost'").fetchall()
+    ends = []
+    for attempt, action in left:
         found = next(_receipts(folder, action, attempt), None)
         if found is not None:
-            keys = ("reason", "cause", "exit_code", "wall_s", "cpu_s", "max_rss_mb", "input_mb", "host", "environment")
-            told = {**{key: found.get(key) for key in keys}, "disk_mb": found.get("scratch_mb")}
-            told |= {"state": found.get("state"), "ended": found.get("ended")}
-            names = ", ".join(f"{key} = ?" for key in told)
-            sql = f"UPDATE jobs SET {names} WHERE attempt = ?"  # noqa: S608 (names of our own)
-            connection.execute(sql, [*told.values(), attempt])
-        elif live:
-            connection.execute("UPDATE jobs SET state = 'running' WHERE attempt = ?", [attempt])
+            told = {key: found.get(key) for key in _ENDS}
+            ends.append({**told, "attempt": attempt, "disk_mb": found.get("scratch_mb")})
+    if live:
+        connection.execute("UPDATE jobs SET state = 'running' WHERE state = 'lost'")
+    if ends:  # all at once: one by one takes a millisecond each, and there may be many
+        columns = (*_ENDS, "disk_mb")
+        connection.execute("CREATE TEMP TABLE ends AS SELECT * FROM jobs LIMIT 0")
+        insert(connection, "ends", ends)
+        names = ", ".join(f"{key} = ends.{key}" for key in columns)
+        connection.execute(f"UPDATE jobs SET {names} FROM ends WHERE ends.attempt = jobs.attempt")  # noqa: S608 (ours)
+
+
+_ENDS = (
+    "state", "ended", "reason", "cause", "exit_code", "wall_s", "cpu_s", "max_rss_mb", "input_mb", "host",
+    "environment",
+)  # fmt: skip
 
 
 def _receipts(folder: Folder, action: str, attempt: str) -> Iterator[Receipt]:

@@ -250,7 +250,7 @@ def settle(path: Path) -> None:
             _copy(connection, *relation(path), path)
         except duckdb.Error:  # damaged: the files are looked at anew
             path.unlink(missing_ok=True)
-    lines.unlink()
+    lines.unlink(missing_ok=True)
 
 
 def _copy(connection: Any, sql: str, values: list[str], path: Path) -> None:

@@ -86,14 +86,29 @@ class Asked(Mapping[str, Task]):
         self._known: dict[str, Task] = {}
         self._whole = False
         self._names: dict[str, int] | None = None
+        self._connection: Any = None
         try:
-            self.connection = duckdb.connect()
-            self.connection.execute(f"ATTACH '{quoted(path)}' AS g (READ_ONLY)")
             form = self.about("form")
         except duckdb.Error as error:
             raise FileNotFoundError(path) from error
         if form != FORM:
             raise FileNotFoundError(path)
+
+    @property
+    def connection(self) -> Any:
+        """A database in memory with the file attached."""
+        import duckdb
+
+        if self._connection is None:
+            self._connection = duckdb.connect()
+            self._connection.execute(f"ATTACH '{quoted(self.path)}' AS g (READ_ONLY)")
+        return self._connection
+
+    def forget(self) -> None:
+        """Let go of all that was read: a driver that runs for days needs little of it again."""
+        self._known, self._whole, self._names = {}, False, None
+        self.connection.close()
+        self._connection = None
 
     def about(self, key: str) -> str | None:
         """Return what the file says about itself."""
@@ -110,7 +125,7 @@ class Asked(Mapping[str, Task]):
 
     def __len__(self) -> int:
         """Count the tasks."""
-        return int(self.connection.execute("SELECT count(*) FROM g.tasks").fetchone()[0])  # type: ignore[index]
+        return int(self.connection.execute("SELECT count(*) FROM g.tasks").fetchone()[0])
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names in order."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Input:
     """A file that a task reads. It comes either from another task or from storage.
 
@@ -38,7 +38,7 @@ class Input:
     copy: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A file in remote storage that a staging task brings here.
 
@@ -63,7 +63,7 @@ class Source:
     place: str = "online"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Output:
     """A file that a task makes.
 
@@ -92,7 +92,7 @@ class Output:
     missing_with: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resources:
     """What one job needs: cores, memory and disk in MB, and the wall time in minutes after which it is ended."""
 
@@ -102,7 +102,7 @@ class Resources:
     minutes: float = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Task:
     """One program on named inputs with one card; a node of the graph.
 

@@ -107,7 +107,7 @@ def make_plan(session: Session, names: Collection[str] | None = None, always: bo
     catalog.attach(connection, folder)
     stale.select(connection, None if names is None else list(names))
     plan = Plan(session, connection)
-    plan.selected = connection.execute("SELECT count(*) FROM sel").fetchone()[0]  # type: ignore[index]
+    plan.selected = connection.execute("SELECT count(*) FROM sel").fetchone()[0]
     _engines(connection, session)
     _staged(connection, session)
     look(connection, session.hashes, folder.root)

@@ -10,7 +10,9 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +93,46 @@ def _drive(
             links.note(folder, content if current and mended else None)
         reporter.complete_run()
         return 0
-    return _run(session, asked, plan, names is None, reporter, always, cores, check)
+    work = Work.of(plan, asked)
+    del plan  # with all that it found: there may be much of it, and the run may take days
+    return _run(session, asked, work, names is None, reporter, always, cores, check)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a driver needs of a plan.
+
+    Attributes
+    ----------
+    selected
+        Names of the tasks to look at, upstream first.
+    total, fresh
+        By stage, how many tasks there are, and how many of them nobody has to look at.
+    made
+        See `Plan.made`.
+    read
+        See `Plan.read`.
+    """
+
+    selected: list[str]
+    total: Counter[str]
+    fresh: Counter[str]
+    made: dict[str, str]
+    read: set[str]
+
+    @classmethod
+    def of(cls, plan: Plan, asked: Asked) -> Work:
+        """Take it from a plan, and close that."""
+        selected = sorted({*plan.states, *plan.found, *plan.staging}, key=asked.names.__getitem__)
+        work = cls(selected, plan.stages(), plan.fresh_stages(), plan.made(), plan.read)
+        plan.close()
+        return work
 
 
 def _run(
     session: Session,
     asked: Asked,
-    plan: Plan,
+    work: Work,
     whole: bool,
     reporter: Reporter,
     always: bool,
@@ -106,14 +141,11 @@ def _run(
 ) -> int:
     """Run what a plan says that is not up to date."""
     folder, content = session.folder, asked.about("content")
-    total, fresh, made = plan.stages(), plan.fresh_stages(), plan.made()
-    selected = sorted({*plan.states, *plan.found, *plan.staging}, key=asked.names.__getitem__)
-    session.tasks = load(asked, selected)
+    session.tasks = load(asked, work.selected)
+    asked.forget()
     engines = {task.engine for task in session.tasks.values()} - {"stage"}
     was_intact = links.intact(folder, content) or links.none(folder)
     links.forget(folder)  # until the end: a driver that dies may have noted a task as done without setting its link
-    read = plan.read
-    plan.close()
     pyz = bundle(folder.work)
     executor = make_executor(session, pyz, cores)
     journal = Journal(folder.journal, {"event": "start", **about_driver(session, engines)})
@@ -121,10 +153,12 @@ def _run(
     usage = Usage()
     usage.read(folder)
     jobs = Jobs(session, pyz, executor.kind, usage)
-    driver = Driver(reporter, jobs, executor, journal, always, keeper.checkpoint, selected, whole, read, made)
+    driver = Driver(
+        reporter, jobs, executor, journal, always, keeper.checkpoint, work.selected, whole, work.read, work.made
+    )
     estimate = Estimate(executor.cores)
     estimate.learn(history(folder.exports))
-    reporter.begin(session, total, fresh, estimate)
+    reporter.begin(session, work.total, work.fresh, estimate)
     code, stopped = 0, ""
     try:
         with stop_signals():
@@ -224,16 +258,32 @@ class Keeper:
         self._check = check
         self._next_check = 0.0
         self._next = time.monotonic() + CATALOG_EVERY_S
+        self._child: Any = None
+        self._began = 0.0
 
     def checkpoint(self) -> None:
-        """Write the catalog every half a minute, or less often where that takes long."""
+        """Have the catalog written every half a minute, or less often where that takes long; jobs go on meanwhile."""
         now = time.monotonic()
         if now >= self._next_check:
             self._check()
             self._next_check = now + CHECK_EVERY_S
-        if now >= self._next:
-            self._try("catalog", lambda: catalog.rebuild_apart(self.session.folder, live=True))
-            self._next = time.monotonic() + max(CATALOG_EVERY_S, 20 * (time.monotonic() - now))
+        if self._child is not None and self._child.poll() is not None:
+            self._finish()
+        elif self._child is None and now >= self._next:
+            self._began = now
+            self._try("catalog", self._start)
+
+    def _start(self) -> None:
+        self._next = time.monotonic() + CATALOG_EVERY_S
+        self._child = catalog.start(self.session.folder, live=True)
+
+    def _finish(self) -> None:
+        """Wait for the catalog that is being written, if there is one."""
+        if self._child is not None:
+            child, self._child = self._child, None
+            self._try("catalog", lambda: catalog.finish(child))
+            now = time.monotonic()
+            self._next = now + max(CATALOG_EVERY_S, 20 * (now - self._began))
 
     def close(self, journal: Journal, code: int, content: str | None) -> bool:
         """Bring everything up to date, where anything changed; tell whether the catalog is."""
@@ -245,6 +295,7 @@ class Keeper:
     def renew(self, content: str | None) -> bool:
         """Make catalog and report anew where they are not of this graph and journal; tell whether the catalog is."""
         folder = self.session.folder
+        self._finish()
         if not catalog.is_current(folder, content):
             self._try("catalog", lambda: catalog.rebuild_apart(folder))
             self._try("report", lambda: write_report(folder))

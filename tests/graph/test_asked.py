@@ -1,6 +1,6 @@
 """The graph's file gives back each task as it was, and whoever cannot read it makes it anew."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import duckdb
 import pytest
@@ -73,7 +73,7 @@ def test_every_field_comes_back(tmp_path_factory, tasks, notes, data):
     rows = found.connection.execute("""
         SELECT task, recipe, form, cores, memory_mb, disk_mb, minutes FROM g.tasks ORDER BY position
     """).fetchall()
-    assert rows == [(t.name, recipe(t), card_form(t.card), *vars(t.resources).values()) for t in tasks.values()]
+    assert rows == [(t.name, recipe(t), card_form(t.card), *astuple(t.resources)) for t in tasks.values()]
     joined = found.connection.execute("""
         SELECT t.task, i.role, i.name, s.task, o.name, i.path, i.optional
         FROM g.inputs i JOIN g.tasks t USING (position)
