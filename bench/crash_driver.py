@@ -224,13 +224,22 @@ class Spare:
         os.write(self._ours, "\0".join(words[2:]).encode())
         self.board.child = self.number
         self.stderr = io.StringIO()
+        self.returncode: int | None = None
         return self
+
+    def poll(self) -> int | None:
+        """Tell how it ended, or None while it has not."""
+        if self.returncode is None:
+            number, status = os.waitpid(self.number, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if number else None
+        return self.returncode
 
     def __enter__(self) -> Spare:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1])
+        if self.returncode is None:
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1])
         os.close(self._ours)
 
 
