@@ -155,9 +155,10 @@ SNAKEFILE = """rule all:
 rule nothing:
     output: "out/{{n}}"
     container: "{image}"
-    resources: mem_mb=100, disk_mb=1000, getenv="True"
+    resources: htcondor_request_mem_mb=500, getenv="True"
     shell: "touch {{output}}"
 """
+"""Each of its jobs starts Snakemake once more: without a request some are held for memory, and it waits for hours."""
 
 
 def snakemake(folder: Path, image: Path, jobs: int, venv: Path) -> float:
@@ -177,6 +178,7 @@ def main() -> int:
     """Measure and tell; exit code 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=1, help="of autoMAGIC and the same jobs bare")
     parser.add_argument("--image", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="a new folder that the nodes see")
     parser.add_argument(
@@ -189,12 +191,18 @@ def main() -> int:
     folder, image = given.folder.resolve(), given.image.resolve()
     os.chdir(Path(__file__).resolve().parents[1])
     found: dict[str, float] = {"jobs": given.jobs}
-    ours = drive(folder / "ours", image, given.jobs, "true", ())
-    found |= {f"ours_{key}": value for key, value in ours.items()}
-    found["bare_same_s"] = bare_same(folder / "same", image, given.jobs)
+    ours, same = [], []
+    for turn in range(given.repeats):  # in turn; the shortest time of each counts
+        ours.append(drive(folder / f"ours-{turn}", image, given.jobs, "true", ()))
+        same.append(bare_same(folder / f"same-{turn}", image, given.jobs))
+        for name in ("ours", "same"):
+            shutil.rmtree(folder / f"{name}-{turn}")
+    best = min(ours, key=lambda each: each["wall_s"])
+    found |= {f"ours_{key}": value for key, value in best.items()}
+    found["bare_same_s"] = min(same)
     found["bare_true_s"] = bare_true(folder / "true", image, given.jobs)
-    found["ratio_same"] = ours["wall_s"] / found["bare_same_s"]
-    found["ratio_true"] = ours["wall_s"] / found["bare_true_s"]
+    found["ratio_same"] = best["wall_s"] / found["bare_same_s"]
+    found["ratio_true"] = best["wall_s"] / found["bare_true_s"]
     few = drive(folder / "few", image, 8, "true", ())
     waiting = drive(folder / "waiting", image, 8, "sleep", (str(given.waiting_s),))
     found["waiting_share"] = (waiting["cpu_s"] - few["cpu_s"]) / (waiting["wall_s"] - few["wall_s"])
@@ -206,7 +214,7 @@ def main() -> int:
     for name, value in found.items():
         print(f"{name:16} {value:10.3f}")
     (folder / "found.json").write_text(json.dumps(found, indent=1))
-    for part in ("ours", "same", "true", "few", "waiting", "as-many", "snakemake"):
+    for part in ("true", "few", "waiting", "as-many", "snakemake"):
         shutil.rmtree(folder / part, ignore_errors=True)
     reached = found["ratio_same"] <= RATIO and found["ours_calls"] <= CALLS and found["waiting_share"] <= WAITING
     print(f"to reach: ratio {RATIO}, {CALLS} calls, {WAITING:.0%} of a core: {'reached' if reached else 'missed'}")

@@ -1,7 +1,7 @@
 """``python -m automagic.bookkeeping FOLDER [--live] [--lifeline]``: make the catalog of an analysis anew.
 
 With ``--lifeline`` it is a driver's: it ends where its standard input does, with the process that started it, and
-brings new hashes into their table before. With ``--live`` the driver goes on meanwhile, and comes first.
+brings new hashes and events into their tables before. With ``--live`` the driver goes on meanwhile, and comes first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from automagic.bookkeeping import Folder, catalog, hashes
+from automagic.bookkeeping import Folder, catalog, columns, hashes
 
 
 def end_with(descriptor: int) -> None:
@@ -33,4 +33,5 @@ if __name__ == "__main__":
             os.nice(10)
         else:
             hashes.settle(folder.hashes)
+            columns.settle(folder)
     catalog.rebuild(folder, live)

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from automagic.bookkeeping import columns
 from automagic.bookkeeping.folder import Folder
-from automagic.bookkeeping.journal import journals
 from automagic.bookkeeping.rows import insert
 from automagic.bookkeeping.store import Receipt, read_receipt
-
-_COLUMNS = {
-    **dict.fromkeys(
-        ("time", "event", "task", "action", "attempt", "reason", "cause", "host", "environment"), "VARCHAR"
-    ),
-    **dict.fromkeys(("recipe", "form", "engine_digest"), "VARCHAR"),
-    **dict.fromkeys(("wall_s", "cpu_s", "max_rss_mb", "scratch_mb", "input_mb", "requested_mb"), "DOUBLE"),
-    "exit_code": "INTEGER",
-    "again": "BOOLEAN",
-    "digests": "JSON",
-    "environments": "JSON",
-    "inputs": "JSON",
-    "outputs": "JSON",
-}
-
-# A line that a crash cut short is passed over.
-_READ = """
-CREATE TEMP TABLE events AS SELECT row_number() OVER () AS n, * FROM read_json(?, format = 'newline_delimited',
-    ignore_errors = true, maximum_object_size = 67108864, columns = {columns}) WHERE event IS NOT NULL
-"""
 
 _JOBS = """
 INSERT INTO jobs BY NAME
@@ -98,14 +78,21 @@ def facts(receipt: Receipt) -> dict[str, Any]:
 MANY = 50_000
 
 
+def measured(end: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick what the journal keeps of a job's end."""
+    keys = (
+        "exit_code", "wall_s", "cpu_s", "max_rss_mb", "scratch_mb", "input_mb", "host", "environment",
+        "started", "ended",
+    )  # fmt: skip
+    return {key: end[key] for key in keys if end.get(key) is not None}
+
+
 def load(connection: Any, folder: Folder) -> None:
     """Make the tables ``events`` and ``last``, and fill ``jobs``, ``made``, ``products`` and ``lineage``.
 
     The graph is attached as ``g``, and ``known`` has the hashes that are remembered (`automagic.bookkeeping.hashes`).
     """
-    files = [str(path) for path in journals(folder.journal)]
-    columns = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items()) + "}"
-    connection.execute(_READ.format(columns=columns), [files or ["/dev/null"]])
+    columns.load(connection, folder)
     connection.execute(_JOBS)
     connection.execute(_LAST)
     _fill_from_receipts(connection, folder)
@@ -142,10 +129,9 @@ def find_lost(connection: Any, folder: Folder, live: bool) -> None:
     if live:
         connection.execute("UPDATE jobs SET state = 'running' WHERE state = 'lost'")
     if ends:  # all at once: one by one takes a millisecond each, and there may be many
-        columns = (*_ENDS, "disk_mb")
         connection.execute("CREATE TEMP TABLE ends AS SELECT * FROM jobs LIMIT 0")
         insert(connection, "ends", ends)
-        names = ", ".join(f"{key} = ends.{key}" for key in columns)
+        names = ", ".join(f"{key} = ends.{key}" for key in (*_ENDS, "disk_mb"))
         connection.execute(f"UPDATE jobs SET {names} FROM ends WHERE ends.attempt = jobs.attempt")  # noqa: S608 (ours)
 
 

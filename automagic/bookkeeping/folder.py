@@ -60,6 +60,11 @@ class Folder:
         return self.root / "journal" / "lock"
 
     @property
+    def events(self) -> Path:
+        """The journals of drivers that have ended, in columns; may be deleted at any time."""
+        return self.root / "journal" / "events.parquet"
+
+    @property
     def hashes(self) -> Path:
         """Hashes of files that were looked at; may be deleted at any time."""
         return self.root / "journal" / "hashes.parquet"

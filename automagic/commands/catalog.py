@@ -19,7 +19,7 @@ def rebuild(analysis: str) -> None:
     """Make the catalog of ANALYSIS anew from its graph, journal and receipts: all of it is derived from these."""
     import time
 
-    from automagic.bookkeeping import Folder
+    from automagic.bookkeeping import Folder, columns
     from automagic.bookkeeping import catalog as made
     from automagic.bookkeeping.lock import hold
     from automagic.graph.asked import Asked
@@ -33,6 +33,7 @@ def rebuild(analysis: str) -> None:
             Asked(folder.graph).connection.close()
         except FileNotFoundError:
             expand_anew(folder, held=True)
+        columns.settle(folder)
         made.rebuild(folder)
     with made.connect(folder) as connection:
         tasks, jobs, products = (

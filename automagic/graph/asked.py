@@ -56,9 +56,9 @@ FROM g.tasks LEFT JOIN g.cards USING (card) {where} ORDER BY position
 """
 
 
-def quoted(path: Path) -> str:
-    """Return a path as text in SQL, for what takes no values: without the quotes around it."""
-    return str(path).replace("'", "''")
+def quoted(text: Path | str) -> str:
+    """Return a path or a text in SQL, for what takes no values: without the quotes around it."""
+    return str(text).replace("'", "''")
 
 
 class Asked(Mapping[str, Task]):

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from automagic.bookkeeping.events import facts
+from automagic.bookkeeping.events import facts, measured
 from automagic.bookkeeping.journal import Journal
 from automagic.bookkeeping.store import Receipt
 from automagic.errors import UserError
@@ -16,7 +16,7 @@ from automagic.graph.task import Task
 from automagic.runner.early import Early
 from automagic.runner.jobs import Jobs
 from automagic.runner.late import Late
-from automagic.runner.order import Node, Order
+from automagic.runner.order import Node, Order, depths
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import Standing
 from automagic.runner.stagein import StageIn
@@ -197,7 +197,6 @@ class Driver:
             return False
         if not standing.fresh:
             self.session.store.unlink(task)
-            self.session.store.discard(standing.action)
         return self._hand_out(node, task, standing.action)
 
     def _hand_out(self, node: Node, task: Task, action: str) -> bool:
@@ -392,29 +391,3 @@ class Driver:
         self._note({"event": "blocked", "task": task.name, "cause": cause})
         node.status = "failed"
         self.reporter.task_blocked(task.name, cause)
-
-
-def measured(end: dict[str, Any]) -> dict[str, Any]:
-    """Pick what the journal keeps of a job's end."""
-    keys = (
-        "exit_code", "wall_s", "cpu_s", "max_rss_mb", "scratch_mb", "input_mb", "host", "environment",
-        "started", "ended",
-    )  # fmt: skip
-    return {key: end[key] for key in keys if end.get(key) is not None}
-
-
-def depths(tasks: Mapping[str, Task]) -> dict[str, float]:
-    """Return how long a chain of tasks hangs on each: the longest goes first, so that no core waits at the
-    end.
-
-    Parameters
-    ----------
-    tasks
-        By name, each after those whose outputs it reads.
-    """
-    depth = dict.fromkeys(tasks, 0.0)
-    for name in reversed(list(tasks)):
-        for before in tasks[name].upstream:
-            if before in depth:
-                depth[before] = max(depth[before], depth[name] + 1)
-    return depth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from automagic.bookkeeping.events import facts
+from automagic.bookkeeping.events import facts, measured
 from automagic.bookkeeping.journal import Journal
 from automagic.bookkeeping.store import Receipt
 from automagic.executors import Event, Executor
@@ -47,8 +47,6 @@ class Early:
         self._note(event, receipt)
 
     def _note(self, event: dict[str, Any], receipt: Receipt) -> None:
-        from automagic.runner.driver import measured
-
         told = {key: receipt[key] for key in ("reason", "cause") if receipt.get(key)}
         if receipt["state"] == "done":
             told |= facts(receipt)

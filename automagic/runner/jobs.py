@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.executors import Request
 from automagic.executors.launch import launch_lines, place
-from automagic.graph.task import Resources, Task
+from automagic.graph.task import Output, Resources, Task
 from automagic.job.publish import look_again, publish, sync_folder
 from automagic.job.spec import signature
 from automagic.runner.session import Session
@@ -165,6 +165,8 @@ class Jobs:
     def adopt(self, attempt: str) -> tuple[Receipt | None, bool]:
         """Take what a job left into the store, or among the failures, by one rename.
 
+        A damaged entry stays until there is what takes its place: others may read what is left of it.
+
         Returns
         -------
         receipt, placed
@@ -183,11 +185,19 @@ class Jobs:
         failed = name == "failed"
         target = self.session.folder.failure(action) if failed else self.session.folder.action(action)
         placed = publish(folder / name, target, attempt, replace=failed, sync=False) and not failed
+        if not placed and not failed and not self._whole(action, receipt):
+            self.session.store.discard(action)
+            placed = publish(folder / name, target, attempt, sync=False)
         if placed and self.kind != "transfer":  # else the files have travelled since they were hashed
             self.session.store.remember(action, receipt)
         self._unsynced.add(target.parent)
         self.clear(attempt)
         return receipt, placed
+
+    def _whole(self, action: str, receipt: Receipt) -> bool:
+        """Tell whether the store's entry of an action is intact, with all that this other attempt at it made."""
+        made = [Output(product["name"], product["level"], "") for product in receipt["outputs"]]
+        return self.session.store.intact(action, made)[0] is not None
 
     def _result(self, attempt: str) -> tuple[str, Receipt] | None:
         for name in ("done", "failed"):

@@ -77,3 +77,20 @@ class Order:
                 other.bad = other.bad or node.task.name
             if other.left == 0:
                 self._ready.append(other)
+
+
+def depths(tasks: Mapping[str, Task]) -> dict[str, float]:
+    """Return how long a chain of tasks hangs on each: the longest goes first, so that no core waits at the
+    end.
+
+    Parameters
+    ----------
+    tasks
+        By name, each after those whose outputs it reads.
+    """
+    depth = dict.fromkeys(tasks, 0.0)
+    for name in reversed(list(tasks)):
+        for before in tasks[name].upstream:
+            if before in depth:
+                depth[before] = max(depth[before], depth[name] + 1)
+    return depth

@@ -338,7 +338,7 @@ def derived_gone(world: World, a: int, b: int) -> None:
     lines = folder.hashes.with_suffix(".lines")
     what = (
         [folder.database], [folder.hashes, lines], [folder.exports], [folder.graph], [folder.journal / "links.json"],
-        [folder.database, folder.exports, folder.hashes, lines, folder.graph],
+        [folder.events], [folder.database, folder.exports, folder.hashes, lines, folder.graph],
     )  # fmt: skip
     for path in pick(what, b):
         if path.is_dir():

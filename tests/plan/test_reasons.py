@@ -383,3 +383,21 @@ def test_programs_that_differ_are_told_of_two_analyses(made, world):
     differ = compare(made.session(), world.session())["differ"]
     assert [each["task"] for each in differ] == ["star:1", "star:2", "melibea:1"]
     assert differ[0]["reasons"][0].startswith("programs of mars: sha256 ")
+
+
+def test_an_entry_whose_receipt_is_lost_stays_while_others_read_it(world):
+    """What its task trusts, by the journal, is what a twin has to make again: all at once."""
+    star = world.specs["star:1"]
+    world.specs["star:1twin"] = Spec(
+        star.ident,
+        card=dict(star.card),
+        reads=list(star.reads),
+        makes=[Make(each.name, each.optional, False) for each in star.makes],
+    )
+    world.specs["melibea:2"] = Spec("m2", reads=[Read("in", "s1.0", "star:1")], makes=[Make("m2.0")])
+    receipt = world.folder.action(edits.journal(world)["star:1"][0]) / "receipt.json"
+    receipt.unlink()
+    run = world.run()
+    assert run.code == 0
+    assert dict(run.ran) == {"star:1twin": 1, "melibea:2": 1}
+    assert receipt.exists()

@@ -18,7 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from automagic.analysis.site import Site
-from automagic.bookkeeping import Folder, catalog, hold
+from automagic.bookkeeping import Folder, catalog, columns, hold
 from automagic.cards import read_text
 from automagic.executors import Event
 from automagic.graph.asked import Asked, save
@@ -197,10 +197,18 @@ def in_process(executor):
         mock.patch.object(drive_module, "make_executor", return_value=executor),
         mock.patch.object(drive_module, "write_report", return_value=None),
         mock.patch.object(drive_module, "bundle", bundle),
-        mock.patch.object(catalog, "rebuild_apart", catalog.rebuild),
+        mock.patch.object(catalog, "rebuild_apart", rebuild),
+        mock.patch.object(columns, "MANY_BYTES", 1000),
         mock.patch.object(os, "fsync", return_value=None),
     ):
         yield
+
+
+def rebuild(folder: Folder, live: bool = False) -> None:
+    """Make the catalog as the driver's child does."""
+    if not live:
+        columns.settle(folder)
+    catalog.rebuild(folder, live)
 
 
 def bundle(work: Path) -> Path:
