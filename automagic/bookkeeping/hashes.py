@@ -80,7 +80,9 @@ class HashCache:
 
     def key(self, path: str | Path) -> str:
         """Return the name under which a file is remembered."""
-        absolute = os.path.abspath(path)
+        absolute = str(path)
+        if not absolute.startswith("/") or "//" in absolute or "/." in absolute:  # else it is as it should be
+            absolute = os.path.abspath(absolute)
         return absolute[len(self._prefix) :] if absolute.startswith(self._prefix) else absolute
 
     def same(self, before: list[int], now: list[int]) -> bool:

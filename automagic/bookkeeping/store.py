@@ -71,7 +71,7 @@ class Store:
                 if self.hashes.sha256(path, product["size"]) != product["sha256"]:
                     return None, f"its output {product['name']} was changed"
             except OSError as error:
-                refuse(error, Path(path))
+                refuse(error, path)
                 return None, f"its output {product['name']} is gone"
         lacking = [o.name for o in outputs if not o.optional and o.name not in made]
         if lacking:
@@ -104,8 +104,8 @@ class Store:
         made = {product["name"] for product in receipt.get("outputs", ())}
         for output in task.outputs:
             if output.link and output.name in made:
-                place = self.folder.action_path(action)
-                set_link(f"{self.folder.root}/{output.link}", f"{place}/{output.name}")
+                up = "../" * output.link.count("/")
+                _link(f"{self.folder.root}/{output.link}", f"{up}store/{action[:2]}/{action}/{output.name}")
             else:
                 self._unlink(output)
 
@@ -139,14 +139,14 @@ def read_receipt(place: str | Path) -> Receipt | None:
         except OSError as error:
             if error.errno == errno.ESTALE and again:  # it was replaced just now
                 continue
-            refuse(error, Path(path))
+            refuse(error, path)
             return None
         except ValueError:
             return None
     return receipt if isinstance(receipt, dict) and "state" in receipt else None
 
 
-def refuse(error: OSError, path: Path) -> None:
+def refuse(error: OSError, path: str) -> None:
     """Do not go on where a file system is in trouble: what it does not show is not gone, and must not be made again.
 
     Raises
@@ -163,7 +163,10 @@ def refuse(error: OSError, path: Path) -> None:
 
 def set_link(at: str | Path, target: str | Path) -> None:
     """Point a relative symbolic link to a file, replacing what was there in one step."""
-    wanted = os.path.relpath(target, os.path.dirname(at))
+    _link(at, os.path.relpath(target, os.path.dirname(at)))
+
+
+def _link(at: str | Path, wanted: str) -> None:
     try:
         os.symlink(wanted, at)
         return

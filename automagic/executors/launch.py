@@ -50,7 +50,7 @@ def place(folder: Path, in_image: bool, kind: str) -> Place:
         Of the executor: ``"local"``, ``"shared"`` (nodes see the folder) or ``"transfer"`` (files are brought).
     """
     if not in_image:
-        return Place(str(folder / "scratch"), str(folder))
+        return Place(f"{folder}/scratch", str(folder))
     return Place("/job/scratch", {"local": "/job", "shared": "/automagic/attempt", "transfer": "/job/result"}[kind])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -63,7 +64,8 @@ class Jobs:
         """
         spec = self.spec(task, action)
         folder = self.folder(spec["attempt"])
-        os.makedirs(folder, exist_ok=True)  # nobody else has this name; NFS may say that it is there just by now
+        with contextlib.suppress(FileExistsError):  # nobody else has this name; NFS may say so of what it made just now
+            os.mkdir(folder)
         write(f"{folder}/spec.json", to_json(spec))
         image = self.session.images.path(task.engine)
         inputs: tuple[tuple[str, Path], ...] = ()
@@ -101,7 +103,7 @@ class Jobs:
         for file in session.files(task):
             seen, its = signature(file.path), file.input
             # what is in the store is reached without links
-            path = str(file.path) if its.task is not None and file.url is None else os.path.realpath(file.path)
+            path = file.path if its.task is not None and file.url is None else os.path.realpath(file.path)
             inputs.append(
                 {
                     "role": its.role,

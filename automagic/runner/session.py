@@ -59,7 +59,7 @@ class File:
     """An input as it is on disk; `url` is set where it was brought from remote storage."""
 
     input: Input
-    path: Path
+    path: str
     sha256: str
     url: str | None = None
 
@@ -295,7 +295,7 @@ class Session:
                 if file is not None:
                     found.append(file)
                 continue
-            path = Path(each.path or "")
+            path = each.path or ""
             try:
                 found.append(File(each, path, self.hashes.sha256(path)))
             except OSError as error:
@@ -309,7 +309,7 @@ class Session:
             staged = self.staged.file(before, each.name)
             if staged is None:
                 raise UserError(f"{task.name} reads {each.name}, which {each.task} does not bring")
-            return File(each, staged[0], staged[1].sha256, staged[1].url)
+            return File(each, str(staged[0]), staged[1].sha256, staged[1].url)
         standing = self._fresh[each.task]
         assert standing.action is not None
         assert standing.receipt is not None
@@ -318,7 +318,7 @@ class Session:
         for name in names:
             if name in products:
                 path = f"{self.folder.action_path(standing.action)}/{name}"
-                return File(each, Path(path), products[name]["sha256"])
+                return File(each, path, products[name]["sha256"])
         promised = [o for o in self.tasks[each.task].outputs if o.name in (each.name, f"{each.role}/{each.name}")]
         if promised and promised[0].optional:
             return None
