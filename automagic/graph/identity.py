@@ -83,8 +83,10 @@ def _own(task: Task) -> dict[str, object]:
 
 
 def _digest(identity: dict[str, object]) -> str:
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_encode(identity).encode()).hexdigest()
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 def program_files(folder: Path) -> list[Path]:

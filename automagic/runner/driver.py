@@ -18,7 +18,7 @@ from automagic.runner.jobs import Jobs
 from automagic.runner.late import Late
 from automagic.runner.order import Node, Order, depths
 from automagic.runner.reporter import Reporter
-from automagic.runner.session import Standing
+from automagic.runner.session import File, Standing
 from automagic.runner.stagein import StageIn
 from automagic.runner.trouble import Trouble, in_words
 
@@ -197,11 +197,11 @@ class Driver:
             return False
         if not standing.fresh:
             self.session.store.unlink(task)
-        return self._hand_out(node, task, standing.action)
+        return self._hand_out(node, task, standing.action, standing.files)
 
-    def _hand_out(self, node: Node, task: Task, action: str) -> bool:
+    def _hand_out(self, node: Node, task: Task, action: str, files: list[File] | None = None) -> bool:
         try:
-            request = self.jobs.make(task, action, self._depth[task.name])
+            request = self.jobs.make(task, action, self._depth[task.name], files)
         except (UserError, OSError) as error:
             here = self.session.folder.work
             self._failed(node, task, error.message if isinstance(error, UserError) else in_words(error, here))

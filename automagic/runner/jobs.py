@@ -19,7 +19,7 @@ from automagic.executors.launch import launch_lines, place
 from automagic.graph.task import Output, Resources, Task
 from automagic.job.publish import look_again, publish, sync_folder
 from automagic.job.spec import signature
-from automagic.runner.session import Session
+from automagic.runner.session import File, Session
 
 if TYPE_CHECKING:
     from automagic.bookkeeping.usage import Usage
@@ -52,8 +52,13 @@ class Jobs:
         """Return the folder of an attempt."""
         return Path(f"{self._work}/{attempt}")
 
-    def make(self, task: Task, action: str, priority: float) -> Request:
+    def make(self, task: Task, action: str, priority: float, files: list[File] | None = None) -> Request:
         """Write the folder of a new attempt, and return what the executor has to know.
+
+        Parameters
+        ----------
+        files
+            What the task reads, where that has just been looked at.
 
         Raises
         ------
@@ -62,7 +67,7 @@ class Jobs:
         OSError
             The folder cannot be written.
         """
-        spec = self.spec(task, action)
+        spec = self.spec(task, action, files)
         folder = self.folder(spec["attempt"])
         with contextlib.suppress(FileExistsError):  # nobody else has this name; NFS may say so of what it made just now
             os.mkdir(folder)
@@ -93,14 +98,14 @@ class Jobs:
             inputs=inputs,
         )
 
-    def spec(self, task: Task, action: str) -> dict[str, Any]:
+    def spec(self, task: Task, action: str, files: list[File] | None = None) -> dict[str, Any]:
         """Return the job spec of a new attempt at a task (`automagic.job.spec`)."""
         session = self.session
         attempt = f"{action[:16]}-{uuid.uuid4().hex[:8]}"
         record = session.images.record(task.engine)
         where = place(self.folder(attempt), record is not None, self.kind)
         inputs = []
-        for file in session.files(task):
+        for file in session.files(task) if files is None else files:
             seen, its = signature(file.path), file.input
             # what is in the store is reached without links
             path = file.path if its.task is not None and file.url is None else os.path.realpath(file.path)

@@ -40,6 +40,8 @@ class Standing:
         Set where it cannot run at all.
     waits
         Set where a task before it has to run first.
+    files
+        What it reads, as that is now, where it is not up to date.
     """
 
     action: str | None = None
@@ -47,6 +49,7 @@ class Standing:
     reason: str = ""
     problem: str | None = None
     waits: str | None = None
+    files: list[File] | None = None
 
     @property
     def fresh(self) -> bool:
@@ -240,9 +243,9 @@ class Session:
             return Standing(problem=error.message)
         identity = self._action(task, files)
         receipt, reason = self.store.intact(identity, task.outputs)
-        standing = Standing(identity, slim(receipt), reason)
-        if standing.fresh:
-            self._fresh[name] = standing
+        if receipt is None:
+            return Standing(identity, None, reason, files=files)
+        self._fresh[name] = standing = Standing(identity, slim(receipt))
         return standing
 
     def _standing_staged(self, task: Task) -> Standing:
