@@ -25,7 +25,7 @@ FULL = "the disk is full"
 
 _KNOWN = re.compile(
     r"(analysis\.toml|catalog\.duckdb|doit\.db|(raw|mars|products|store)/.*|catalog/\w+\.parquet|"
-    r"journal/(\d{8}T\d{6}Z-\d+\.jsonl|lock|graph\.duckdb|links\.json|(hashes|programs)\.(parquet|lines)))"
+    r"journal/(\d{8}T\d{6}Z-\d+\.jsonl|lock|graph\.duckdb|links\.json|events\.parquet|(hashes|programs)\.(parquet|lines)))"
 )
 """What an analysis folder has when nothing runs."""
 

@@ -6,7 +6,7 @@
 -- made, and checking that takes longer than all the rest.
 -- Times are UTC text, 2026-01-31T12:00:00Z. Hashes are SHA-256 in hex.
 
--- What the catalog is about: analysis, engine, environment.<engine> (image or host environment, and its digest), schema, note.1, note.2 … (what the selection left out, and why)
+-- What the catalog is about: analysis, engine, environment.<engine> (image or host environment, and its digest), schema, live (a driver was running), note.1, note.2 … (what the selection left out, and why)
 CREATE TABLE meta (
     key   VARCHAR NOT NULL,
     value VARCHAR

@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 _META = """
 INSERT INTO meta SELECT 'schema', ? UNION ALL SELECT 'analysis', ? UNION ALL SELECT 'journal', ?
-UNION ALL SELECT 'hashes', ?
+UNION ALL SELECT 'hashes', ? UNION ALL SELECT 'live', 'yes' WHERE ?
 UNION ALL SELECT 'graph', value FROM g.about WHERE key = 'content'
 UNION ALL SELECT key, value FROM g.about WHERE key = 'engine'
 UNION ALL SELECT 'note.' || row_number() OVER (), note FROM (
@@ -122,7 +122,8 @@ def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = F
         attach_graph(connection, folder)
     connection.execute(SCHEMA.read_text(encoding="utf-8"))
     # first what it is of, then what is there: a driver may write more meanwhile
-    connection.execute(_META, [SCHEMA_VERSION, folder.name, journal_state(folder), hashes.state(folder.hashes)])
+    about = [SCHEMA_VERSION, folder.name, journal_state(folder), hashes.state(folder.hashes), live]
+    connection.execute(_META, about)
     hashes.load(connection, folder.hashes, folder.root)
     connection.execute("CREATE TEMP VIEW hashed AS SELECT * FROM known")
     events.load(connection, folder)
@@ -274,7 +275,8 @@ def _from_exports(folder: Folder) -> Any:
     connection = duckdb.connect()
     for path in paths:
         name = path.stem.replace('"', "")
-        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet(?)', [str(path)])  # noqa: S608
+        source = "read_parquet(?, hive_partitioning = false)"  # a folder called task=5 is no column
+        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM {source}', [str(path)])  # noqa: S608
     return connection
 
 
@@ -313,7 +315,7 @@ def attach(connection: Any, folder: Folder) -> None:
 
     for attempt in range(2):
         meta = _attach_file(connection, f"ATTACH '{quoted(folder.database)}' AS c (READ_ONLY)")
-        if meta.get("schema") == SCHEMA_VERSION and (meta.get("journal") == journal_state(folder) or is_held(folder)):
+        if _is_of(meta, folder) or (meta.get("schema") == SCHEMA_VERSION and is_held(folder)):
             break
         if meta:
             connection.execute("DETACH c")
@@ -358,9 +360,15 @@ def is_current(folder: Folder, content: str | None = None) -> bool:
     are done would not be known to be.
     """
     meta = _meta(folder)
-    if meta.get("schema") != SCHEMA_VERSION or meta.get("journal") != journal_state(folder):
+    if not _is_of(meta, folder):
         return False
     return content is None or (meta.get("graph") == content and meta.get("hashes") == hashes.state(folder.hashes))
+
+
+def _is_of(meta: Row, folder: Folder) -> bool:
+    """Tell whether a catalog has all that the journal has. What was running while a driver lived may be lost since."""
+    has_all = meta.get("schema") == SCHEMA_VERSION and meta.get("journal") == journal_state(folder)
+    return has_all and "live" not in meta
 
 
 def _meta(folder: Folder) -> dict[str, str]:

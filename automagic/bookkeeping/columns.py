@@ -35,10 +35,11 @@ MANY_BYTES = 5_000_000
 
 _CREATE = "CREATE OR REPLACE TEMP TABLE events (n BIGINT, {columns})"
 
-# A line that a crash cut short is passed over.
+# A line that a crash cut short is passed over. A folder called task=5 is no column.
 _READ = """
 INSERT INTO events SELECT row_number() OVER () + (SELECT coalesce(max(n), 0) FROM events), * FROM read_json(?,
-    format = 'newline_delimited', ignore_errors = true, maximum_object_size = 67108864, columns = {columns})
+    format = 'newline_delimited', ignore_errors = true, maximum_object_size = 67108864,
+    hive_partitioning = false, columns = {columns})
 WHERE event IS NOT NULL
 """
 
@@ -54,7 +55,10 @@ def load(connection: Any, folder: Folder) -> None:
     old = len(_sealed(connection, folder.events, paths))
     if old:
         try:
-            connection.execute("INSERT INTO events BY NAME SELECT * FROM read_parquet(?)", [str(folder.events)])
+            connection.execute(
+                "INSERT INTO events BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)",
+                [str(folder.events)],
+            )
         except duckdb.Error:  # damaged
             connection.execute("DELETE FROM events")
             old = 0

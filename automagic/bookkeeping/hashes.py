@@ -33,7 +33,8 @@ SELECT DISTINCT ON (path) {columns} FROM (
     SELECT {columns}, 0 AS line FROM ({table})
     UNION ALL BY NAME
     SELECT {columns}, row_number() OVER () AS line
-    FROM read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {types})
+    FROM read_json(?, format = 'newline_delimited', ignore_errors = true, hive_partitioning = false,
+    columns = {types})
 ) WHERE path IS NOT NULL AND sha256 IS NOT NULL ORDER BY path, line DESC
 """
 
@@ -160,7 +161,7 @@ def relation(path: Path) -> tuple[str, list[str]]:
     """
     lines = path.with_suffix(".lines")
     columns = ", ".join(COLUMNS)
-    table = f"SELECT {columns} FROM read_parquet(?)" if path.exists() else _NONE  # noqa: S608 (names of our own)
+    table = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false)" if path.exists() else _NONE  # noqa: S608 (names of our own)
     files = [str(path)] if path.exists() else []
     if not lines.exists() or not lines.stat().st_size:
         return table, files

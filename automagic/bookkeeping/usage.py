@@ -34,7 +34,7 @@ QUERY = f"""
 SELECT program, CAST(floor({CLASSES} * log2(greatest(input_mb, {SMALLEST_MB}))) AS INTEGER) AS size, count(*),
        max(CASE cause WHEN 'memory' THEN greatest(max_rss_mb, requested_mb) ELSE max_rss_mb END),
        max(disk_mb), max(wall_s) / 60, max(wall_s) FILTER (state = 'done') / 60
-FROM read_parquet(?)
+FROM read_parquet(?, hive_partitioning = false)
 WHERE program IS NOT NULL AND input_mb IS NOT NULL
   AND (state = 'done' AND max_rss_mb IS NOT NULL AND wall_s IS NOT NULL
        OR state = 'failed' AND cause IN ('time', 'memory'))

@@ -146,7 +146,8 @@ class Store:
         """Make a table of the index a table of a DuckDB connection, with a name; empty where there `had` been none."""
         name = name or table
         if had:
-            connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet('{_quoted(self.path(table))}')")
+            source = f"read_parquet('{_quoted(self.path(table))}', hive_partitioning = false)"
+            connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {source}")
         else:
             connection.execute(f"CREATE OR REPLACE TABLE {name} ({TABLES[table]})")
 

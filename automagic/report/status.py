@@ -42,7 +42,8 @@ CREATE TABLE events AS
 SELECT row_number() OVER () AS n, filename AS file, epoch(try_cast(time AS TIMESTAMP)) AS t, event, task, attempt,
        split_part(task, ':', 1) AS stage, cause, coalesce(reason, detail) AS reason, coalesce(again, false) AS again,
        wall_s, cpu_s, stage AS stopped, "count", "first"
-FROM read_json(?, format = 'newline_delimited', ignore_errors = true, filename = true, columns = ?)
+FROM read_json(?, format = 'newline_delimited', ignore_errors = true, filename = true,
+    hive_partitioning = false, columns = ?)
 """
 
 # A job that HTCondor has lost touch with mostly runs on; one that it held for reasons of its own is released at once.
@@ -81,7 +82,8 @@ GROUP BY stage
 """
 
 STORED = """
-SELECT attempt, split_part(task, ':', 1), coalesce(cpu_s, 0) FROM read_parquet(?) WHERE state = 'done'
+SELECT attempt, split_part(task, ':', 1), coalesce(cpu_s, 0) FROM read_parquet(?, hive_partitioning = false)
+WHERE state = 'done'
 AND attempt NOT IN (SELECT attempt FROM events WHERE event = 'done' AND attempt IS NOT NULL)
 """
 
@@ -178,7 +180,7 @@ def _tasks(connection: Any, folder: Folder) -> dict[str, tuple[str, str, str | N
     return {name: (stage, state, reason) for name, _, stage, state, reason in found}
 
 
-_EXPORTED = "SELECT task, position, stage, state, reason FROM read_parquet(?)"
+_EXPORTED = "SELECT task, position, stage, state, reason FROM read_parquet(?, hive_partitioning = false)"
 _NOTHING = "SELECT '' AS task, 0 AS position, '' AS stage, '' AS state, '' AS reason LIMIT 0"
 
 
@@ -218,7 +220,7 @@ def _news(connection: Any, folder: Folder) -> set[str]:
 
     name, size = "", 0
     with contextlib.suppress(duckdb.Error):
-        sql = "SELECT value FROM read_parquet(?) WHERE key = 'journal'"
+        sql = "SELECT value FROM read_parquet(?, hive_partitioning = false) WHERE key = 'journal'"
         row = connection.execute(sql, [str(folder.exports / "meta.parquet")]).fetchone()
         name, size = json.loads(row[0]) if row else (name, size)
     found = journals(folder.journal)

@@ -32,7 +32,8 @@ from automagic.runner.reporter import Reporter
 from automagic.runner.session import Session
 
 HISTORY = """
-SELECT split_part(task, ':', 1), wall_s FROM read_parquet(?) WHERE state = 'done' AND wall_s IS NOT NULL
+SELECT split_part(task, ':', 1), wall_s FROM read_parquet(?, hive_partitioning = false)
+WHERE state = 'done' AND wall_s IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY split_part(task, ':', 1) ORDER BY ended DESC) <= 200
 """
 

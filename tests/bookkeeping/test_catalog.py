@@ -102,6 +102,18 @@ def test_attempts_without_an_end_run_as_long_as_a_driver_does(folder):
     ]
 
 
+def test_a_driver_that_is_gone_leaves_nothing_running(folder):
+    """The journal has not grown since the catalog was written, and yet it does not hold any more."""
+    with hold(folder):
+        catalog.rebuild(folder, live=True)
+    assert not catalog.is_current(folder)
+    with duckdb.connect() as connection:
+        catalog.attach_graph(connection, folder)
+        catalog.attach(connection, folder)
+        assert connection.execute("SELECT state FROM jobs WHERE attempt = '3'").fetchone() == ("lost",)
+    assert catalog.is_current(folder)
+
+
 def test_what_a_task_reads_from_another_is_known_by_that_ones_name(tmp_path):
     small = Small(tmp_path / "crab", [task("star:1"), task("superstar:1", "star:1")])
     small.write(small.start(), small.done("star:1"), small.done("superstar:1"))

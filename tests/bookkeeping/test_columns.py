@@ -39,7 +39,7 @@ def few(monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     """An analysis with two journals, in columns."""
-    folder = Folder(tmp_path / "a")
+    folder = Folder(tmp_path / "task=5" / "b=2")  # as others name the parts of a table
     write(folder, 1, "a", "b")
     write(folder, 2, "c")
     columns.settle(folder)
