@@ -104,7 +104,7 @@ def make_lineage(folder: Path, edges: int) -> None:
     import pyarrow as pa
 
     from automagic.bookkeeping import Folder
-    from automagic.bookkeeping.catalog import SCHEMA
+    from automagic.bookkeeping.catalog import INDEX, SCHEMA
 
     folder.mkdir(parents=True)
     steps = nights(-(-edges // EDGES_A_NIGHT))
@@ -115,6 +115,7 @@ def make_lineage(folder: Path, edges: int) -> None:
         connection.execute(SCHEMA.read_text(encoding="utf-8"))
         connection.register("edges", table)
         connection.execute("INSERT INTO lineage BY NAME SELECT * FROM edges")
+        connection.execute(INDEX.format(database="catalog"))
 
 
 def edge_rows(steps: Iterable[Step]) -> Iterator[tuple[str | None, ...]]:

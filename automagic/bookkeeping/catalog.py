@@ -29,6 +29,9 @@ SCHEMA_VERSION = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()[:16]
 FEW, SMALL = 5000, " (BLOCK_SIZE 16384)"
 """With fewer tasks than this, a file of a few kB need not be of 2 MB."""
 
+INDEX = "CREATE INDEX lineage_task ON {database}.lineage (task)"
+"""For the one question that is about few rows of very many (`automagic.bookkeeping.lineage`)."""
+
 Row = dict[str, Any]
 
 _META = """
@@ -103,6 +106,7 @@ def _write(connection: Any, path: Path) -> None:
     try:
         connection.execute(f"ATTACH '{quoted(new)}' AS file{SMALL if few else ''}")
         connection.execute("COPY FROM DATABASE memory TO file")
+        connection.execute(INDEX.format(database="file"))
         connection.execute("DETACH file")
         new.replace(path)
     finally:
