@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from sys import intern
 from typing import Any
 
 from automagic.graph.task import Input, Output, Resources, Source, Task
@@ -42,6 +43,8 @@ def pack(task: Task) -> str:
 
 
 _RESOURCES = Resources()
+_NOTHING: dict[Any, Any] = {}
+"""One for all: nobody changes what a task has."""
 
 
 def unpack(name: str, stage: str, program: str, engine: str, problem: str | None, card: str, text: str) -> Task:
@@ -51,27 +54,33 @@ def unpack(name: str, stage: str, program: str, engine: str, problem: str | None
     >>> unpack("star:1.M1", "star", "star", "mars", None, "A: 1", pack(task)) == task
     True
     """
-    told = json.loads(text)
+    from pydantic_core import from_json
+
+    told = from_json(text)  # which gives the same string as one object
     return Task(
         name,
-        stage,
-        program,
-        engine,
+        intern(stage),
+        intern(program),
+        intern(engine),
         told["executable"],
         tuple(told.get("arguments", ())),
-        card,
-        tuple([Input(*each) for each in told.get("inputs", ())]),
+        intern(card),
+        tuple([_input(*each) for each in told.get("inputs", ())]),
         tuple([_output(*each) for each in told.get("outputs", ())]),
         Resources(*told["resources"]) if "resources" in told else _RESOURCES,
-        {int(code): meaning for code, meaning in told.get("exit_codes", {}).items()},
+        {int(code): meaning for code, meaning in told["exit_codes"].items()} if "exit_codes" in told else _NOTHING,
         frozenset(told.get("tolerated", ())),
         told.get("clock", "fixed"),
         told.get("threads", 1),
-        told.get("conditions", {}),
+        told.get("conditions", _NOTHING),
         problem,
         tuple([Source(*each) for each in told.get("sources", ())]),
     )
 
 
+def _input(role: str, name: str, task: str | None, path: str | None, checks: dict[str, Any], copy: bool) -> Input:
+    return Input(role, name, task, path, checks or _NOTHING, copy)
+
+
 def _output(name: str, level: str, link: str, checks: dict[str, Any], optional: bool, codes: list[int]) -> Output:
-    return Output(name, level, link, checks, optional, tuple(codes))
+    return Output(name, level, link, checks or _NOTHING, optional, tuple(codes))
