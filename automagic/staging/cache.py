@@ -173,9 +173,14 @@ class Cache:
         return place.file
 
     def publish(self, source: Source, about: About) -> Path:
-        """Make a part that is whole and checked the file."""
+        """Make a part that is whole and checked the file.
+
+        What is known of it is written first: from the moment the part is the file, another process may open a new
+        part, and must find that there is nothing to bring. Until its signature is noted, the file is read again.
+        """
         place = self.place(source)
         place.part.chmod(0o444)
+        write_json(place.about, dataclasses.asdict(about))
         place.part.replace(place.file)
         seen = signature(place.file)
         write_json(place.about, dataclasses.asdict(dataclasses.replace(about, signature=seen)))

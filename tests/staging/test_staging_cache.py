@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,22 @@ def test_a_file_that_was_changed_is_taken_away_even_with_its_old_date(tmp_path, 
     assert cache.present(source) is None
     assert not path.exists()
     assert cache.known(source).size == 3
+
+
+def test_a_file_is_here_for_others_from_the_moment_it_has_its_place(tmp_path, monkeypatch):
+    cache, others, seen = Cache(tmp_path), Cache(tmp_path), []
+    source = Source("dav://host/a.root", "a.root", 3)
+    replace = Path.replace
+
+    def and_look(path, target):
+        result = replace(path, target)
+        if path.name == "a.root.part":
+            seen.append(others.present(source))
+        return result
+
+    monkeypatch.setattr(Path, "replace", and_look)
+    put(cache, "a.root", b"abc")
+    assert seen == [cache.place(source).file]
 
 
 def test_a_file_that_was_only_touched_is_still_here(tmp_path):
