@@ -138,6 +138,7 @@ def fill(connection: Any, folder: Folder, live: bool = False, attached: bool = F
     connection.execute("CREATE TEMP TABLE damaged (task VARCHAR, name VARCHAR)")
     _brought(connection)
     stale.select(connection, None)
+    stale.suspect_all(connection)
     stale.compare(connection)
     connection.execute(_TASKS)
     insert(connection, "results", result_rows(connection, folder))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class HashCache:
         self._prefix = f"{self.root}{os.sep}"
         self.trust = trust
         self._known: dict[str, tuple[list[int], str]] | None = None
+        self._expected: dict[str, tuple[list[int], str] | None] = {}
         self._new: dict[str, tuple[list[int], str]] = {}
         self._seen: set[str] = set()
 
@@ -78,6 +80,24 @@ class HashCache:
             self._known = {row[0]: (list(row[1:5]), row[5]) for row in rows}
             self._known.update(self._new)
         return self._known
+
+    def expect(self, paths: Sequence[str]) -> None:
+        """Read what is remembered of these files alone, where they are few and the table is large."""
+        import duckdb
+
+        if self._known is not None or self.path is None or not self.path.exists() or len(paths) > _FEW:
+            return
+        keys = [self.key(path) for path in paths]
+        sql, values = relation(self.path)
+        with contextlib.suppress(duckdb.Error), duckdb.connect() as connection:
+            sql = f"SELECT * FROM ({sql}) WHERE path IN (SELECT unnest(?))"  # noqa: S608 (names of our own)
+            rows = connection.execute(sql, [*values, keys]).fetchall()
+            self._expected |= dict.fromkeys(keys) | {row[0]: (list(row[1:5]), row[5]) for row in rows}
+
+    def _find(self, key: str) -> tuple[list[int], str] | None:
+        if key in self._new:
+            return self._new[key]
+        return self._expected[key] if self._known is None and key in self._expected else self.known.get(key)
 
     def key(self, path: str | Path) -> str:
         """Return the name under which a file is remembered."""
@@ -106,7 +126,7 @@ class HashCache:
         before, key = signature(path), self.key(path)
         if size is not None and before[0] != size:
             return ""
-        found = self._new.get(key) or self.known.get(key)
+        found = self._find(key)
         if found is not None and self.same(found[0], before) and (self.trust != "content" or key in self._seen):
             return found[1]
         digest = sha256_file(path)
@@ -129,7 +149,7 @@ class HashCache:
 
     def recall(self, path: Path) -> tuple[int, str] | None:
         """Return size and hash of a file as last seen, without looking at it; `None` where it never was."""
-        found = self.known.get(self.key(path))
+        found = self._find(self.key(path))
         return None if found is None else (found[0][0], found[1])
 
     def save(self) -> None:

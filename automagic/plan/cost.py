@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from automagic.plan.plan import CANNOT, Plan
 
 _SEEN = """
-SELECT coalesce(program, split_part(task, ':', 1)), median(cpu_s), median(wall_s) FROM jobs
-WHERE state = 'done' AND cpu_s IS NOT NULL GROUP BY 1
+SELECT coalesce(program, split_part(task, ':', 1)) AS name, median(cpu_s) FROM jobs
+WHERE state = 'done' AND cpu_s IS NOT NULL AND name IN (SELECT unnest(?)) GROUP BY 1
 """
 
 _MADE = """
 SELECT program, median(size) FROM (
-    SELECT t.program, sum(p.size) AS size FROM products p JOIN g.tasks t USING (task) GROUP BY t.task, t.program)
+    SELECT t.program, sum(p.size) AS size FROM products p JOIN g.tasks t USING (task)
+    WHERE t.program IN (SELECT unnest(?)) GROUP BY t.task, t.program)
 GROUP BY 1
 """
 
@@ -28,16 +29,23 @@ class Cost:
     unknown: int
 
 
-def estimate(plan: Plan, stage: str | None = None) -> Cost:
-    """Estimate the cost of all that would run, or of one stage: each task as the median of its program's jobs."""
-    cpu = {program: seconds for program, seconds, _ in plan.connection.execute(_SEEN).fetchall()}
-    size = dict(plan.connection.execute(_MADE).fetchall())
-    count = programs(plan, stage)
-    return Cost(
-        sum(number * cpu.get(program, 0.0) for program, number in count.items()) / 3600,
-        sum(number * size.get(program, 0.0) for program, number in count.items()),
-        sum(number for program, number in count.items() if program not in cpu),
-    )
+class History:
+    """What jobs of each program have cost here: CPU time (s), and size of what they made (bytes), as medians."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        wanted = [list(programs(plan))]
+        self.cpu = dict(plan.connection.execute(_SEEN, wanted).fetchall())
+        self.size = dict(plan.connection.execute(_MADE, wanted).fetchall())
+
+    def estimate(self, stage: str | None = None) -> Cost:
+        """Estimate the cost of all that would run, or of one stage: each task as the median of its program's jobs."""
+        count = programs(self.plan, stage)
+        return Cost(
+            sum(number * self.cpu.get(program, 0.0) for program, number in count.items()) / 3600,
+            sum(number * self.size.get(program, 0.0) for program, number in count.items()),
+            sum(number for program, number in count.items() if program not in self.cpu),
+        )
 
 
 def programs(plan: Plan, stage: str | None = None) -> Counter[str]:

@@ -50,7 +50,7 @@ WHERE sha256 IS NOT NULL AND path NOT IN (SELECT path FROM newer)
 _DETAILS = "SELECT ? || path, task, name, size, sha256 FROM products WHERE ? || path IN (SELECT unnest(?))"
 
 
-def look(connection: Any, hashes: HashCache, root: Path) -> None:
+def look(connection: Any, hashes: HashCache, root: Path) -> bool:
     """Make the tables ``looked`` (path, sha256), ``damaged`` (task, name, how) and the view ``hashed``.
 
     Parameters
@@ -61,6 +61,11 @@ def look(connection: Any, hashes: HashCache, root: Path) -> None:
         Remembers what is read.
     root
         The analysis folder.
+
+    Returns
+    -------
+    bool
+        Whether there are hashes that came after the catalog was written: the table ``newer``.
     """
     newer = hashes.path is not None and load_lines(connection, hashes.path, root)
     connection.execute(_REMEMBERED_NEWER if newer else _REMEMBERED)
@@ -75,6 +80,7 @@ def look(connection: Any, hashes: HashCache, root: Path) -> None:
         SELECT path, sha256 FROM remembered WHERE path NOT IN (SELECT path FROM looked)
         UNION ALL SELECT path, sha256 FROM looked WHERE sha256 IS NOT NULL
     """)
+    return newer
 
 
 def _insert(connection: Any, table: str, rows: list[tuple]) -> None:
@@ -109,6 +115,7 @@ def _look_at_sources(connection: Any, hashes: HashCache) -> list[tuple]:
     if not again:
         return found
     used = {row[0] for row in connection.execute(_USED, [[path for path, _ in again]]).fetchall()}
+    hashes.expect([path for path, _ in again])
     unread = READ_MAX
     for path, size in again:
         if size is not None and path not in used and hashes.recall(Path(path)) is None:
@@ -123,6 +130,7 @@ def _look_at_products(connection: Any, hashes: HashCache, root: Path, sql: str) 
     """Return task, name and what is wrong with it for products that are not as they were made."""
     prefix = f"{root}{os.sep}"
     again = dict(_changed(connection.execute(sql, [prefix]), hashes.trust))
+    hashes.expect(list(again))
     found = []
     for path, task, name, before, digest in connection.execute(_DETAILS, [prefix, prefix, list(again)]).fetchall():
         now = again[path]

@@ -110,7 +110,8 @@ def make_plan(session: Session, names: Collection[str] | None = None, always: bo
     plan.selected = connection.execute("SELECT count(*) FROM sel").fetchone()[0]
     _engines(connection, session)
     _staged(connection, session)
-    look(connection, session.hashes, folder.root)
+    newer = look(connection, session.hashes, folder.root)
+    stale.narrow(connection, newer)
     stale.compare(connection)
     _walk(plan, always)
     sql = "SELECT task FROM g.tasks JOIN sel USING (position) WHERE engine = 'stage' ORDER BY position"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from automagic.plan.cost import Cost, estimate
+from automagic.plan.cost import Cost, History
 from automagic.plan.look import human
 from automagic.plan.plan import CANNOT, RUN, WAIT, Plan
 from automagic.plan.reasons import Reasons
@@ -33,11 +33,11 @@ def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
     count = {state: len(plan.names(state)) for state in WORDS}
     told = [f"{number} {WORDS[state]}" for state, number in count.items() if number]
     yield f"{name}: of {plan.selected} tasks {', '.join(told)}; {plan.up_to_date} up to date"
-    reasons = Reasons(plan)
+    reasons, history = Reasons(plan), History(plan)
     for stage, groups in _grouped(plan, reasons).items():
         names = [name for group in groups.values() for name in group]
         yield ""
-        yield f"{stage}: {_counts(plan, names)}{_cost(estimate(plan, stage))}"
+        yield f"{stage}: {_counts(plan, names)}{_cost(history.estimate(stage))}"
         shown = list(groups.items()) if whole else list(groups.items())[:FEW]
         for (state, reason), members in shown:
             yield f"  {reason}"
@@ -46,7 +46,7 @@ def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
             rest = sum(len(members) for members in list(groups.values())[FEW:])
             yield f"  and {rest} more, for {len(groups) - FEW} other reasons"
     yield ""
-    cost = estimate(plan)
+    cost = history.estimate()
     if cost.cpu_h or cost.disk:
         yield f"in all{_cost(cost)}, judged by what such jobs took here before"
     elif cost.unknown:
@@ -136,7 +136,7 @@ def data(plan: Plan, name: str | None = None) -> dict[str, Any]:
         ``analysis``, ``selected``, ``up_to_date``, ``cost`` (``cpu_h``, ``disk_bytes``, ``unknown``), and ``tasks``:
         for each that is not up to date ``task``, ``stage``, ``state`` (run, wait, cannot), ``reasons``, ``waits``.
     """
-    reasons, cost = Reasons(plan), estimate(plan)
+    reasons, cost = Reasons(plan), History(plan).estimate()
     tasks = [
         {
             "task": each,

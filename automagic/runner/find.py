@@ -69,7 +69,8 @@ def find_tasks(words: Iterable[str], tasks: Asked, folder: Path, others: Iterabl
     UserError
         A word is none of these; the message names the closest.
     """
-    known = {*tasks, *others}
+    words = list(words)
+    known = {*tasks, *others} if words else set()  # there may be very many
     found = []
     for word in words:
         if word in known or "*" in word:

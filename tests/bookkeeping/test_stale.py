@@ -44,6 +44,7 @@ def compare(small, *sql, names=None):
         for each in sql:
             connection.execute(each)
         stale.select(connection, names)
+        stale.suspect_all(connection)
         stale.compare(connection)
         own = connection.execute("SELECT task, cause, causes FROM own JOIN g.tasks USING (position)").fetchall()
         affected = connection.execute("SELECT task, cause FROM affected JOIN g.tasks USING (position)").fetchall()

@@ -401,3 +401,18 @@ def test_an_entry_whose_receipt_is_lost_stays_while_others_read_it(world):
     assert run.code == 0
     assert dict(run.ran) == {"star:1twin": 1, "melibea:2": 1}
     assert receipt.exists()
+
+
+def test_only_what_something_has_come_to_is_compared_with_how_it_was(world, plan):
+    def suspects():
+        sql = "SELECT task FROM suspect JOIN g.tasks USING (position) ORDER BY position"
+        return [row[0] for row in plan().connection.execute(sql).fetchall()]
+
+    assert world.run().code == 0  # the analysis was moved: its graph is another one
+    assert suspects() == []
+    world.file("raw1").write_text("raw1 1\n")
+    assert suspects() == ["star:2"]
+    product(world, "superstar:1", "u1.0").unlink()
+    assert suspects() == ["star:2", "superstar:1"]
+    world.specs["melibea:1"].card["A"] = 1  # another graph: the catalog's states are not of it
+    assert suspects() == list(GRAPH)
