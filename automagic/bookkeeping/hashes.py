@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +85,24 @@ class HashCache:
         """Read what is remembered of these files alone, where they are few and the table is large."""
         import duckdb
 
-        if self._known is not None or self.path is None or not self.path.exists() or len(paths) > _FEW:
+        keys = [key for key in map(self.key, paths) if key not in self._expected]
+        if not keys or len(keys) > _FEW or self._known is not None or self.path is None or not self.path.exists():
             return
-        keys = [self.key(path) for path in paths]
-        sql, values = relation(self.path)
-        with contextlib.suppress(duckdb.Error), duckdb.connect() as connection:
-            sql = f"SELECT * FROM ({sql}) WHERE path IN (SELECT unnest(?))"  # noqa: S608 (names of our own)
-            rows = connection.execute(sql, [*values, keys]).fetchall()
-            self._expected |= dict.fromkeys(keys) | {row[0]: (list(row[1:5]), row[5]) for row in rows}
+        found: dict[str, tuple[list[int], str] | None] = dict.fromkeys(keys)
+        try:
+            with duckdb.connect() as connection:  # one after the other: joined, all of the table would be read
+                for sql, values in _of_table(self.path), _of_lines(self.path):
+                    some = f"SELECT * FROM ({sql}) WHERE path IN (SELECT unnest(?))"  # noqa: S608 (names of our own)
+                    rows = connection.execute(some, [*values, keys]).fetchall()
+                    found |= {row[0]: (list(row[1:5]), row[5]) for row in rows}
+        except duckdb.Error:
+            return
+        self._expected |= found
+
+    def prime(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take rows (see `COLUMNS`, with absolute paths) that were read from what is remembered."""
+        for path, *seen, digest in rows:
+            self._expected.setdefault(self.key(path), (seen, digest))
 
     def _find(self, key: str) -> tuple[list[int], str] | None:
         if key in self._new:
@@ -179,14 +189,24 @@ def relation(path: Path) -> tuple[str, list[str]]:
     path
         Of the table.
     """
+    table, files = _of_table(path)
+    lines, more = _of_lines(path, table)
+    return (lines, [*files, *more]) if more else (table, files)
+
+
+def _of_table(path: Path) -> tuple[str, list[str]]:
+    if not path.exists():
+        return _NONE, []
+    return f"SELECT {', '.join(COLUMNS)} FROM read_parquet(?, hive_partitioning = false)", [str(path)]  # noqa: S608 (names of our own)
+
+
+def _of_lines(path: Path, table: str = _NONE) -> tuple[str, list[str]]:
+    """Return the same for the lines that came since, and for those of a table that none of them replaces."""
     lines = path.with_suffix(".lines")
-    columns = ", ".join(COLUMNS)
-    table = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false)" if path.exists() else _NONE  # noqa: S608 (names of our own)
-    files = [str(path)] if path.exists() else []
     if not lines.exists() or not lines.stat().st_size:
-        return table, files
+        return _NONE, []
     types = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items()) + "}"
-    return _ALL.format(columns=columns, types=types, table=table), [*files, str(lines)]
+    return _ALL.format(columns=", ".join(COLUMNS), types=types, table=table), [str(lines)]
 
 
 def load_lines(connection: Any, path: Path, root: Path) -> bool:
@@ -197,17 +217,13 @@ def load_lines(connection: Any, path: Path, root: Path) -> bool:
     bool
         Whether there are any; without, there is no table.
     """
-    lines = path.with_suffix(".lines")
-    if not lines.exists() or not lines.stat().st_size:
+    sql, values = _of_lines(path)
+    if not values:
         return False
-    columns = ", ".join(COLUMNS)
-    types = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items()) + "}"
-    empty = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in COLUMNS.items())} LIMIT 0"
-    sql = _ALL.format(columns=columns, types=types, table=empty)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE newer AS "  # noqa: S608 (names of our own)
         f"SELECT CASE WHEN starts_with(path, '/') THEN path ELSE ? || path END AS path, * EXCLUDE path FROM ({sql})",
-        [f"{root}{os.sep}", str(lines)],
+        [f"{root}{os.sep}", *values],
     )
     return True
 

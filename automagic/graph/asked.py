@@ -86,6 +86,7 @@ class Asked(Mapping[str, Task]):
         self._known: dict[str, Task] = {}
         self._whole = False
         self._names: dict[str, int] | None = None
+        self._about: dict[str, str] | None = None
         self._connection: Any = None
         try:
             form = self.about("form")
@@ -112,8 +113,9 @@ class Asked(Mapping[str, Task]):
 
     def about(self, key: str) -> str | None:
         """Return what the file says about itself."""
-        row = self.connection.execute("SELECT value FROM g.about WHERE key = ?", [key]).fetchone()
-        return None if row is None else row[0]
+        if self._about is None:
+            self._about = dict(self.connection.execute("SELECT key, value FROM g.about").fetchall())
+        return self._about.get(key)
 
     @property
     def names(self) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from automagic.plan.plan import CANNOT, Plan
@@ -33,27 +32,27 @@ class History:
     """What jobs of each program have cost here: CPU time (s), and size of what they made (bytes), as medians."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        wanted = [list(programs(plan))]
+        self.count = programs(plan)
+        wanted = [list({program for program, _ in self.count})]
         self.cpu = dict(plan.connection.execute(_SEEN, wanted).fetchall())
         self.size = dict(plan.connection.execute(_MADE, wanted).fetchall())
 
     def estimate(self, stage: str | None = None) -> Cost:
         """Estimate the cost of all that would run, or of one stage: each task as the median of its program's jobs."""
-        count = programs(self.plan, stage)
+        count = [(program, number) for (program, where), number in self.count.items() if stage in (None, where)]
         return Cost(
-            sum(number * self.cpu.get(program, 0.0) for program, number in count.items()) / 3600,
-            sum(number * self.size.get(program, 0.0) for program, number in count.items()),
-            sum(number for program, number in count.items() if program not in self.cpu),
+            sum(number * self.cpu.get(program, 0.0) for program, number in count) / 3600,
+            sum(number * self.size.get(program, 0.0) for program, number in count),
+            sum(number for program, number in count if program not in self.cpu),
         )
 
 
-def programs(plan: Plan, stage: str | None = None) -> Counter[str]:
-    """Count by program the tasks that would run."""
+def programs(plan: Plan) -> dict[tuple[str, str], int]:
+    """Count by program and stage the tasks that would run."""
     names = [name for name, state in plan.states.items() if state != CANNOT]
     rows = plan.connection.execute(
-        "SELECT program, count(*) FROM g.tasks WHERE task IN (SELECT unnest(?)) AND (? IS NULL OR stage = ?) "
-        "AND engine <> 'stage' GROUP BY program",
-        [names, stage, stage],
+        "SELECT program, stage, count(*) FROM g.tasks WHERE task IN (SELECT unnest(?)) AND engine <> 'stage' "
+        "GROUP BY ALL ORDER BY ALL",
+        [names],
     ).fetchall()
-    return Counter(dict(rows))
+    return {(program, stage): number for program, stage, number in rows}

@@ -27,18 +27,23 @@ WHERE i.path IN (SELECT unnest(?))
 """
 
 _PRODUCTS = """
-SELECT ? || p.path, p.size, p.mtime_ns, p.inode, p.ctime_ns
+SELECT p.path, p.size, p.mtime_ns, p.inode, p.ctime_ns
 FROM products p JOIN g.tasks t USING (task) JOIN sel USING (position)
 """
 
 # the same where some were looked at after the catalog was made
 _PRODUCTS_NEWER = """
-SELECT q.path, q.size, coalesce(n.mtime_ns, q.mtime_ns), coalesce(n.inode, q.inode), coalesce(n.ctime_ns, q.ctime_ns)
-FROM (SELECT ? || path AS path, p.* EXCLUDE path FROM products p JOIN g.tasks USING (task) JOIN sel USING (position)) q
-LEFT JOIN newer n ON n.path = q.path AND n.size = q.size AND n.sha256 = q.sha256
+SELECT p.path, p.size, coalesce(n.mtime_ns, p.mtime_ns), coalesce(n.inode, p.inode), coalesce(n.ctime_ns, p.ctime_ns)
+FROM products p JOIN g.tasks t USING (task) JOIN sel USING (position)
+LEFT JOIN (SELECT substr(path, length($prefix) + 1) AS path, * EXCLUDE path FROM newer
+           WHERE starts_with(path, $prefix)) n
+ON n.path = p.path AND n.size = p.size AND n.sha256 = p.sha256
 """
 
-_REMEMBERED = "CREATE OR REPLACE TEMP VIEW remembered AS SELECT * FROM files WHERE sha256 IS NOT NULL"
+_REMEMBERED = """
+CREATE OR REPLACE TEMP VIEW remembered AS
+SELECT path, size, mtime_ns, inode, ctime_ns, sha256 FROM files WHERE sha256 IS NOT NULL
+"""
 
 _REMEMBERED_NEWER = """
 CREATE OR REPLACE TEMP VIEW remembered AS
@@ -47,7 +52,7 @@ UNION ALL SELECT path, size, mtime_ns, inode, ctime_ns, sha256 FROM files
 WHERE sha256 IS NOT NULL AND path NOT IN (SELECT path FROM newer)
 """
 
-_DETAILS = "SELECT ? || path, task, name, size, sha256 FROM products WHERE ? || path IN (SELECT unnest(?))"
+_DETAILS = "SELECT path, task, name, size, sha256 FROM products WHERE path IN (SELECT unnest(?))"
 
 
 def look(connection: Any, hashes: HashCache, root: Path) -> bool:
@@ -69,8 +74,11 @@ def look(connection: Any, hashes: HashCache, root: Path) -> bool:
     """
     newer = hashes.path is not None and load_lines(connection, hashes.path, root)
     connection.execute(_REMEMBERED_NEWER if newer else _REMEMBERED)
-    looked = _look_at_sources(connection, hashes)
-    damaged = _look_at_products(connection, hashes, root, _PRODUCTS_NEWER if newer else _PRODUCTS)
+    looked = _look_at_sources(connection, hashes, root)
+    products = (
+        connection.execute(_PRODUCTS_NEWER, {"prefix": f"{root}{os.sep}"}) if newer else connection.execute(_PRODUCTS)
+    )
+    damaged = _look_at_products(connection, hashes, root, products)
     connection.execute("CREATE OR REPLACE TEMP TABLE looked (path VARCHAR, sha256 VARCHAR)")
     connection.execute("CREATE OR REPLACE TEMP TABLE damaged (task VARCHAR, name VARCHAR, how VARCHAR)")
     _insert(connection, "looked", looked)
@@ -90,28 +98,35 @@ def _insert(connection: Any, table: str, rows: list[tuple]) -> None:
         connection.execute(f"INSERT INTO {table} SELECT {names}", columns)
 
 
-def _changed(rows: Any, trust: str) -> list[tuple[str, int | None]]:
-    """Return the files that are not as their rows remember them, with the size that they have now; `None`: gone."""
+def _changed(rows: Any, trust: str, root: Path) -> list[tuple[str, int | None]]:
+    """Return the files that are not as their rows remember them, with the size that they have now; `None`: gone.
+
+    Paths may be relative to a folder: where there are very many, each is found a good deal faster so.
+    """
     found: list[tuple[str, int | None]] = []
     stat, by_time, by_content = os.stat, trust == "time", trust == "content"
-    while some := rows.fetchmany(20_000):
-        for path, size, mtime, inode, ctime in some:
-            try:
-                now = stat(path)
-            except OSError:
-                found.append((path, None))
-                continue
-            same = now.st_mtime_ns == mtime and now.st_size == size
-            if same and (by_time or (now.st_ino == inode and now.st_ctime_ns == ctime and not by_content)):
-                continue
-            found.append((path, now.st_size))
+    start = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        while some := rows.fetchmany(20_000):
+            for path, size, mtime, inode, ctime in some:
+                try:
+                    now = stat(path, dir_fd=start)
+                except OSError:
+                    found.append((path, None))
+                    continue
+                same = now.st_mtime_ns == mtime and now.st_size == size
+                if same and (by_time or (now.st_ino == inode and now.st_ctime_ns == ctime and not by_content)):
+                    continue
+                found.append((path, now.st_size))
+    finally:
+        os.close(start)
     return found
 
 
-def _look_at_sources(connection: Any, hashes: HashCache) -> list[tuple]:
+def _look_at_sources(connection: Any, hashes: HashCache, root: Path) -> list[tuple]:
     """Return path and hash of files that are not as remembered; no hash for those that are gone."""
     found: list[tuple] = []
-    again = _changed(connection.execute(_SOURCES), hashes.trust)
+    again = _changed(connection.execute(_SOURCES), hashes.trust, root)
     if not again:
         return found
     used = {row[0] for row in connection.execute(_USED, [[path for path, _ in again]]).fetchall()}
@@ -126,20 +141,21 @@ def _look_at_sources(connection: Any, hashes: HashCache) -> list[tuple]:
     return found
 
 
-def _look_at_products(connection: Any, hashes: HashCache, root: Path, sql: str) -> list[tuple]:
+def _look_at_products(connection: Any, hashes: HashCache, root: Path, products: Any) -> list[tuple]:
     """Return task, name and what is wrong with it for products that are not as they were made."""
-    prefix = f"{root}{os.sep}"
-    again = dict(_changed(connection.execute(sql, [prefix]), hashes.trust))
-    hashes.expect(list(again))
+    again = dict(_changed(products, hashes.trust, root))
+    if not again:
+        return []
+    hashes.expect([f"{root}{os.sep}{path}" for path in again])
     found = []
-    for path, task, name, before, digest in connection.execute(_DETAILS, [prefix, prefix, list(again)]).fetchall():
+    for path, task, name, before, digest in connection.execute(_DETAILS, [list(again)]).fetchall():
         now = again[path]
         if now is None:
             found.append((task, name, "is gone"))
         elif now != before:
             word = "was truncated" if now < before else "has grown"
             found.append((task, name, f"{word} ({human(before)} → {human(now)})"))
-        elif _hash(hashes, path) != digest:
+        elif _hash(hashes, f"{root}{os.sep}{path}") != digest:
             found.append((task, name, "was changed"))
     return found
 

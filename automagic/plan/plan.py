@@ -171,6 +171,8 @@ def _walk(plan: Plan, always: bool) -> None:
     never = stale.CAUSES.index("never")
     own = {stale.CAUSES.index(each) for each in ("never", "program", "engine", "promise")}
     empty = not session.folder.store.exists()
+    sql = "SELECT * FROM remembered WHERE path IN (SELECT path FROM g.inputs JOIN affected USING (position))"
+    session.hashes.prime(connection.execute(sql).fetchall())
     roots = [row[1] for row in rows if row[0] not in before and not (empty and row[2] and never in row[2])]
     seed(plan, roots)
     unread, lacking = unread_tasks(plan), lacking_tasks(plan)

@@ -177,6 +177,8 @@ def _run(
     if not driver.active:  # where the driver broke, what jobs have left stays for the next one
         executor.close()
         shutil.rmtree(folder.work, ignore_errors=True)
+    del driver, jobs, executor, usage  # what follows needs the memory that they and all receipts have
+    session.forget_all()
     reporter.end()
     reporter.stopped = stopped
     current = keeper.close(journal, code, content)

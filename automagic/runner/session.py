@@ -267,6 +267,10 @@ class Session:
         """Look at a task anew."""
         self._fresh.pop(name, None)
 
+    def forget_all(self) -> None:
+        """Look at all tasks anew."""
+        self._fresh.clear()
+
     def _action(self, task: Task, files: list[File]) -> str:
         hashed = [(file.input.role, file.input.name, file.sha256) for file in files]
         return action(task, self.engine_digest(task.engine), hashed)
