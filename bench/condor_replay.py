@@ -93,7 +93,7 @@ def run(folder: Path, jobs: int) -> dict[str, float]:
     from doit.doit_cmd import DoitMain
 
     from automagic.executors.condor import CondorExecutor
-    from automagic.executors.launch import LAUNCHER
+    from automagic.job.launch import LAUNCHER
     from automagic.runner import current, drive
 
     replay = Replay(folder / "work")

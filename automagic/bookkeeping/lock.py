@@ -131,13 +131,17 @@ def _take(file: IO[bytes], folder: Folder) -> bool:
     return False
 
 
-def _me() -> Holder:
+def user() -> str:
+    """Return the name of the user of this process."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
-        user = str(os.getuid())
+        return str(os.getuid())
+
+
+def _me() -> Holder:
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    told: Holder = {"user": user, "host": platform.node(), "process": os.getpid(), "since": since}
+    told: Holder = {"user": user(), "host": platform.node(), "process": os.getpid(), "since": since}
     return told | ({"detached": True} if "AUTOMAGIC_DETACHED" in os.environ else {})
 
 

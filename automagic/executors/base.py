@@ -74,7 +74,7 @@ class Event:
 
 
 class Executor(Protocol):
-    """Runs jobs somewhere. `kind` is that of `automagic.executors.launch.place`."""
+    """Runs jobs somewhere. `kind` is that of `automagic.job.launch.place`."""
 
     kind: str
 

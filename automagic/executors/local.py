@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from automagic.executors.base import Event, Request
-from automagic.executors.launch import LAUNCHER
+from automagic.job.launch import LAUNCHER
 
 CANCELLED = 130
 """Exit code of a job that was told to stop."""

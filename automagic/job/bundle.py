@@ -15,7 +15,7 @@ _MAIN = "import sys\nfrom automagic.job.__main__ import main\nsys.exit(main(sys.
 def content() -> bytes:
     """Return the bytes of ``job.pyz``."""
     sources = {"__main__.py": _MAIN.encode()}
-    for pattern in ("__init__.py", "job/*.py", "rootfile/*.py"):
+    for pattern in ("__init__.py", "errors.py", "job/*.py", "rootfile/*.py"):
         for path in PACKAGE.glob(pattern):
             sources[f"automagic/{path.relative_to(PACKAGE).as_posix()}"] = path.read_bytes()
     buffer = io.BytesIO(b"")

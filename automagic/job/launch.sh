@@ -1,7 +1,7 @@
 #!/bin/sh
 # launch.sh FOLDER [WORD]: start the job of a folder in its image, closed off from everything but its inputs.
 #
-# FOLDER has spec.json and `launch`, written by the driver (automagic/executors/launch.py), one thing a line:
+# FOLDER has spec.json and `launch`, written by the driver (automagic/job/launch.py), one thing a line:
 #   apptainer PROGRAM   image SIF   pyz JOB.PYZ   mount WORD (of --mount)   inputs FOLDER   copy FILE, then: as NAME
 # Relative paths count from FOLDER. WORD is handed on to the job. Inside, /job is the scratch folder: that of HTCondor
 # where there is one, else FOLDER. A node needs this shell, cp, mkdir, uname and Apptainer.

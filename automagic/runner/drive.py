@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from automagic.bookkeeping import Folder, Journal, catalog, links, strays
+from automagic.bookkeeping.lock import user
 from automagic.bookkeeping.usage import Usage
 from automagic.errors import UserError
 from automagic.executors import Executor, LocalExecutor
-from automagic.executors.launch import LAUNCHER
 from automagic.graph.asked import Asked
 from automagic.graph.task import Task
 from automagic.job.bundle import bundle
+from automagic.job.launch import LAUNCHER
 from automagic.plan import Plan, make_plan
 from automagic.runner.driver import Driver
 from automagic.runner.estimate import Estimate
@@ -234,6 +235,7 @@ def about_driver(session: Session, engines: Iterable[str]) -> dict[str, Any]:
         "environments": {engine: session.environment(engine) for engine in names},
         "executor": session.site.executor,
         "host": platform.node(),
+        "user": user(),
         "process": os.getpid(),
         "detached": "AUTOMAGIC_DETACHED" in os.environ,
     }

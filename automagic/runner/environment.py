@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automagic.executors.launch import CLOCK, PROGRAMS
 from automagic.graph.identity import PROJECT
 from automagic.graph.task import Task
+from automagic.job.launch import CLOCK, PROGRAMS
 
 if TYPE_CHECKING:
     from automagic.images.record import Record

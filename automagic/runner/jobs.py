@@ -15,8 +15,8 @@ from pydantic_core import to_json
 
 from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.executors import Request
-from automagic.executors.launch import launch_lines, place
 from automagic.graph.task import Output, Resources, Task
+from automagic.job.launch import launch_lines, place
 from automagic.job.publish import look_again, publish, sync_folder
 from automagic.job.spec import signature
 from automagic.runner.session import File, Session
@@ -35,7 +35,7 @@ class Jobs:
     pyz
         Path of ``job.pyz``.
     kind
-        Of the executor, see `automagic.executors.launch.place`.
+        Of the executor, see `automagic.job.launch.place`.
     usage
         What earlier jobs used; `None` for the programs' defaults.
     """

@@ -13,7 +13,7 @@ from automagic.analysis.condor import Condor
 from automagic.errors import UserError
 from automagic.executors.condor import carry
 from automagic.executors.condor.batches import Batch
-from automagic.executors.launch import carried
+from automagic.job.launch import carried
 
 GRACE_S = 1800
 """A job ends its program when its time is up; HTCondor's own limit is so much later, for a job that hangs itself."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from automagic.errors import UserError
 
-LAUNCHER = Path(__file__).resolve().parents[1] / "job" / "launch.sh"
+LAUNCHER = Path(__file__).resolve().parent / "launch.sh"
 PROGRAMS = "/opt/programs"
 """MARSSYS in every image."""
 
