@@ -184,3 +184,14 @@ CREATE TABLE results (
     text     VARCHAR,             -- the value where it is not a number
     product  VARCHAR              -- name of the JSON file
 );
+
+-- Products that came out otherwise when their task was run again (automagic audit --reexecute). One row a product and time.
+CREATE TABLE nondeterminism (
+    time    VARCHAR,
+    task    VARCHAR,
+    action  VARCHAR,
+    product VARCHAR,
+    sha256  VARCHAR,              -- as it is in store/
+    again   VARCHAR,              -- as it came out; NULL where it did not
+    report  VARCHAR               -- where the two differ, a finding a line
+);

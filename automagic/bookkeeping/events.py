@@ -60,6 +60,14 @@ LEFT JOIN g.tasks u ON u.position = i.source
 ORDER BY n.position, role, input[2]
 """
 
+_DIFFERS = """
+INSERT INTO nondeterminism BY NAME
+WITH named AS (SELECT n, time, task, action, reason, unnest(from_json(outputs, '[["VARCHAR"]]')) AS product
+               FROM events WHERE event = 'differs')
+SELECT time, task, action, product[1] AS product, product[2] AS sha256, product[3] AS again, reason AS report
+FROM named ORDER BY n
+"""
+
 FACTS = ("recipe", "form", "engine_digest")
 """What a receipt, and the event that a job is done, tell of the action beside its inputs and outputs."""
 
@@ -88,7 +96,8 @@ def measured(end: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(connection: Any, folder: Folder) -> None:
-    """Make the tables ``events`` and ``last``, and fill ``jobs``, ``made``, ``products`` and ``lineage``.
+    """Make the tables ``events`` and ``last``, and fill ``jobs``, ``made``, ``products``, ``lineage`` and
+    ``nondeterminism``.
 
     The graph is attached as ``g``, and ``known`` has the hashes that are remembered (`automagic.bookkeeping.hashes`).
     """
@@ -99,6 +108,7 @@ def load(connection: Any, folder: Folder) -> None:
     connection.execute(_MADE)
     connection.execute(_PRODUCTS, [f"{folder.root}/"])
     connection.execute(_LINEAGE)
+    connection.execute(_DIFFERS)
 
 
 def _fill_from_receipts(connection: Any, folder: Folder) -> None:

@@ -45,6 +45,8 @@ class Bench:
         The program.
     kind
         See `automagic.job.launch.place`.
+    store
+        Where steps find what those before them have made; by default what was made here.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Bench:
         pyz: Path,
         apptainer: str = "apptainer",
         kind: str = "local",
+        store: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.store = store or folder / "store"
         self.found = found
         self.images = images
         self.pyz = pyz
@@ -88,7 +92,7 @@ class Bench:
             if item.get("from") is None:
                 found.append((item, self.found[item["sha256"]]))
                 continue
-            path = self.at(item["from"]) / item["product"]
+            path = self.store / item["from"][:2] / item["from"] / item["product"]
             if not path.is_file():
                 raise FileNotFoundError(f"{item['name']} was not made")
             found.append((item, path))
