@@ -126,8 +126,8 @@ def bare(folder: Path, text: str, items: list[dict[str, str]]) -> float:
 
 def bare_same(folder: Path, image: Path, jobs: int) -> float:
     """Run the same jobs as one bare cluster; making their folders is not counted."""
-    from automagic.job.launch import LAUNCHER
     from automagic.job.bundle import bundle
+    from automagic.job.launch import LAUNCHER
     from automagic.runner.jobs import Jobs
 
     folder.mkdir()

@@ -75,7 +75,7 @@ def worst(rows: Sequence[Row]) -> str:
 
 def machine() -> dict[str, str]:
     """Say what kind of machine this is; not which."""
-    return {"system": platform.system(), "kernel": platform.release(), "architecture": platform.machine(), "cpu": cpu()}
+    return {"system": platform.system(), "architecture": platform.machine(), "cpu": cpu()}
 
 
 def cpu() -> str:
