@@ -109,7 +109,17 @@ def _images(archive: Archive, steps: Sequence[Step], given: Sequence[Path], into
         if not target.exists():
             archive.copy(f"data/images/{name}.sif", target)
         paths.append(target)
-    return find_images(inside, paths)
+    return find_images(inside, paths, partition)
+
+
+def partition(path: Path) -> str:
+    """Return the hash of the file system in an image: a signature that came later does not change it."""
+    from automagic.images.digest import digests, layout
+
+    try:
+        return digests(path, layout(path))[1]
+    except UserError:
+        return ""
 
 
 def _job(archive: Archive, into: Path) -> Path:

@@ -123,8 +123,11 @@ def _about_step(archive: Archive, step: Step, hashes: dict[str, str], listed: se
     """Yield what is wrong with a step: its identity, its receipt, its card, its products."""
     name, action = step["tasks"][0], step["action"]
     place = f"data/store/{action[:2]}/{action}"
-    if action_again(step) != action:
-        yield f"{name}: the action {action[:16]}… is not that of its program, card and inputs"
+    try:
+        if action_again(step) != action:
+            yield f"{name}: the action {action[:16]}… is not that of its program, card and inputs"
+    except ValueError as error:
+        yield f"{name}: its card cannot be read: {error}"
     for item in step["inputs"]:
         if item.get("from") is None and item["sha256"] not in listed:
             yield f"{name} reads {item['name']}, which no step makes and inputs.tsv does not list"
@@ -137,10 +140,18 @@ def _about_step(archive: Archive, step: Step, hashes: dict[str, str], listed: se
         return
     yield from _about_receipt(step, receipt)
     card = f"{place}/card.rc"
-    if step["card"] and (card not in archive.sizes or archive.read(card) != step["card"].encode()):
-        form = card_form(archive.text(card)) if card in archive.sizes else None
-        if form != card_form(step["card"]):  # comments may differ: the card was written by an earlier run
-            yield f"{name}: {card} is not the card of the step"
+    if step["card"] and not _same_card(archive, card, step["card"]):
+        yield f"{name}: {card} is not the card of the step"
+
+
+def _same_card(archive: Archive, name: str, card: str) -> bool:
+    """Tell whether a file is a card in other words at most: comments may be those of an earlier run."""
+    if name not in archive.sizes:
+        return False
+    try:
+        return archive.read(name) == card.encode() or card_form(archive.text(name)) == card_form(card)
+    except (ValueError, UserError):
+        return False
 
 
 def _about_receipt(step: Step, receipt: dict[str, Any]) -> Iterator[str]:

@@ -62,8 +62,12 @@ def rerun(
 
     asked = Asked(into, list(inputs), list(images), list(only), cores)
     where = load_site(site if site is not None else into)
-    with Archive(archive) as opened:
-        told = run(opened, asked, where, show)
+    try:
+        with Archive(archive) as opened:
+            told = run(opened, asked, where, show)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command goes on from here", err=True)
+        sys.exit(130)
     write_page(told, into / "certificate.html")
     click.echo("\n".join(summary(told)))
     click.echo(f"certificate: {into / 'certificate.json'}, {into / 'certificate.html'}")

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from automagic.errors import UserError
@@ -154,8 +154,15 @@ def check_files(bag: Path, names: Iterable[str]) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def find_images(steps: Iterable[Step], paths: Iterable[Path]) -> dict[str, Path]:
+def find_images(
+    steps: Iterable[Step], paths: Iterable[Path], partition: Callable[[Path], str] = lambda _: ""
+) -> dict[str, Path]:
     """Return the images of steps by the SHA-256 of their file system, each checked by that of its file.
+
+    Parameters
+    ----------
+    partition
+        Returns the SHA-256 of the file system in an image: that of the file is another one where it was signed later.
 
     Raises
     ------
@@ -163,15 +170,22 @@ def find_images(steps: Iterable[Step], paths: Iterable[Path]) -> dict[str, Path]
         One is not there.
     """
     there = {sha256_file(path): path.resolve() for path in paths}
-    found = {}
+    found: dict[str, Path] = {}
     for step in steps:
         image = step["image"]
-        if image["file_sha256"] not in there:
+        digest = image["partition_sha256"]
+        if digest in found:
+            continue
+        if image["file_sha256"] in there:
+            found[digest] = there[image["file_sha256"]]
+            continue
+        same = [path for path in there.values() if partition(path) == digest]
+        if not same:
             raise UserError(
-                f"the image {image['name']} is not there (sha256 {image['file_sha256']})",
+                f"the image {image['name']} is not there (sha256 of its file {image['file_sha256']})",
                 hint="Name its file: --image FILE",
             )
-        found[image["partition_sha256"]] = there[image["file_sha256"]]
+        found[digest] = same[0]
     return found
 
 

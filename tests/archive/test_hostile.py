@@ -136,6 +136,11 @@ CONTENT = {
     "an action that is none": (first(action="../../evil"), "no SHA-256"),
     "a forged action": (lambda p: p.steps(lambda s: s[-1].update(action="a" * 64)), "is not that of"),
     "a changed argument": (first(arguments=["other.txt"]), "is not that of"),
+    "a card that is none": (first(card="{no card\n"), "card cannot be read"),
+    "a card.rc that is none": (
+        lambda p: p.update({n: b"{no card\n" for n in p if n.endswith("/card.rc")}),
+        "not the card of the step",
+    ),
     "a line more in a card": (line_in_card, "is not that of"),
     "a program outside of the image": (outside_of_the_image, "not one of the image's"),
     "a program with a path": (first(executable="../../bin/sh"), "not allowed"),

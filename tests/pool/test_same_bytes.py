@@ -80,6 +80,20 @@ def test_a_rerun_from_the_archive_gives_the_same_bytes(pool, archived):
     assert len(told["images"]) == 2
 
 
+def test_the_cluster_runs_an_archive_again(pool, archived):
+    site, into = pool.runs / "site", pool.runs / "cluster"
+    pool.user(["mkdir", site])
+    (site / "site.toml").write_text('executor = "condor"\n[condor]\nbatch_s = 0.5\n')
+    words = ["--into", into, "--site", site, "--only", "merpp:05029747.001.M1"]
+    said = pool.automagic("rerun", archived[0], *words, timeout=600).stdout
+    told = json.loads((into / "certificate.json").read_text())
+    assert told["verdict"] == "identical", said
+    assert told["steps"] > 2
+    hosts = {json.loads(p.read_text())["host"] for p in into.glob("store/*/*/receipt.json")}
+    assert hosts
+    assert len(pool.jobs(f'regexp("^{into}/work/", Iwd)', history=True)) == told["steps"]
+
+
 def test_the_archive_needs_nothing_but_python_and_apptainer(pool, archived):
     output, _ = archived
     alone = pool.runs / "alone"
