@@ -2,8 +2,8 @@
 
 Two runs of one program on the same inputs write files that differ in a few bytes: the UUID of the file and of
 its directories, their dates, the date of every record and of its copy in the list of keys, and what was written
-before where there is free space now, or room for more keys. Only those are replaced. Titles of TProcessID objects (references between
-files) also hold a UUID; they are left as they are.
+before where there is free space now, or room for more keys. Only those are replaced. Titles of TProcessID objects
+(references between files) also hold a UUID; they are left as they are.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def _read_directory(data: Buffer, head: int) -> Directory:
         if at > stop:
             raise RootError(f"the list of keys at byte {seek_keys} is shorter than it says")
         keys.append(key)
-    rest = range(at, seek_keys + record.nbytes if record.seek == seek_keys else at)
+    rest = range(at, min(seek_keys + record.nbytes, len(data) + 1) if record.seek == seek_keys else at)
     return Directory(head, uuid, seek_keys, tuple(keys), rest)
 
 
