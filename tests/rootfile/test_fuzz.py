@@ -87,8 +87,8 @@ def alarm():
 
 
 def asked(function, *words):
-    """Ask in at most ten seconds, where milliseconds are usual; return the answer, or the RootError."""
-    signal.alarm(10)
+    """Ask in at most a minute, where milliseconds are usual; return the answer, or the RootError."""
+    signal.alarm(60)
     try:
         return function(*words)
     except RootError as error:
