@@ -1,8 +1,9 @@
 """Canonical bytes of a ROOT file, in place.
 
 Two runs of one program on the same inputs write files that differ in a few bytes: the UUID of the file and of
-its directories, their dates, and the date of every record and of its copy in the list of keys. Only those are
-replaced. Titles of TProcessID objects (references between files) also hold a UUID; they are left as they are.
+its directories, their dates, the date of every record and of its copy in the list of keys, and what was written
+before where there is free space now, or room for more keys. Only those are replaced. Titles of TProcessID objects
+(references between files) also hold a UUID; they are left as they are.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from automagic.rootfile.layout import (
     Buffer,
     RootError,
     directories,
+    extents,
+    free_segments,
     mapped,
     read_header,
-    records,
 )
 
 CANONICAL_DATIME = 1 << 22 | 1 << 17
@@ -26,10 +28,27 @@ CANONICAL_DATIME = 1 << 22 | 1 << 17
 
 _UUID = struct.pack(">H", 1) + bytes(16)
 _DATE = struct.pack(">I", CANONICAL_DATIME)
+_LARGEST_MARK = 2_000_000_000  # ROOT marks a larger gap as one of this size
+_ZEROS = bytes(1 << 20)
+
+
+def _zeros(start: int, stop: int) -> list[tuple[int, bytes]]:
+    """Write zeros over a range, in pieces: a gap may be larger than the memory."""
+    pieces = range(start, stop, len(_ZEROS))
+    return [(at, _ZEROS if at + len(_ZEROS) <= stop else bytes(stop - at)) for at in pieces]
+
+
+def _gap(at: int, size: int) -> list[tuple[int, bytes]]:
+    """Write a gap as ROOT marks it, and zeros after it."""
+    mark = struct.pack(">i", -min(size, _LARGEST_MARK)) if size >= 4 else bytes(size)
+    return [(at, mark), *_zeros(at + len(mark), at + size)]
 
 
 def places(data: Buffer) -> list[tuple[int, bytes]]:
-    """Say what is to be written where: offsets and the canonical bytes there.
+    """Say what is to be written where: offsets and the canonical bytes there, in order and apart from each other.
+
+    Gaps that are in the file's list of free segments are zeroed, but for their mark: a reader does not look there,
+    and a writer may write there what it likes. Other gaps are left as they are.
 
     Raises
     ------
@@ -42,13 +61,31 @@ def places(data: Buffer) -> list[tuple[int, bytes]]:
     for directory in directories(data, header):
         found += [(directory.head + 2, _DATE), (directory.head + 6, _DATE), (directory.uuid, _UUID)]
         found += [(key.head + DATIME_IN_RECORD, _DATE) for key in directory.keys]
+        found += _zeros(directory.rest.start, directory.rest.stop)
         known |= {key.seek for key in directory.keys} | {directory.seek_keys}
     known |= {header.seek_free}
-    for record in records(data, header, frozenset(known)):
-        found.append((record.head + DATIME_IN_RECORD, _DATE))
-    if any(offset + len(value) > len(data) for offset, value in found):
+    free = free_segments(data, header, frozenset(known))
+    for at, length in extents(data, header, frozenset(known), free):
+        if length > 0:
+            found.append((at + DATIME_IN_RECORD, _DATE))
+        elif free.get(at) == -length:
+            found += _gap(at, -length)
+    found.sort()
+    end = 0
+    for offset, value in found:
+        if offset < end:
+            raise RootError(f"its parts overlap at byte {offset}")
+        end = offset + len(value)
+    if end > len(data):
         raise RootError("it ends inside a directory: truncated?")
     return found
+
+
+def _differing(old: bytes, value: bytes) -> int:
+    """Count the bytes that differ."""
+    if len(value) > len(_UUID):  # a gap, perhaps a large one
+        return len(old) - old.count(0)
+    return sum(a != b for a, b in zip(old, value))  # noqa: B905 (Python 3.9)
 
 
 def canonicalise(path: str | Path) -> int:
@@ -69,6 +106,6 @@ def canonicalise(path: str | Path) -> int:
         for offset, value in places(data):
             old = bytes(data[offset : offset + len(value)])
             if old != value:
-                changed += sum(a != b for a, b in zip(old, value))  # noqa: B905 (Python 3.9)
+                changed += _differing(old, value)
                 data[offset : offset + len(value)] = value
     return changed

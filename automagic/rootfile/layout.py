@@ -8,6 +8,7 @@ or visits a place once.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -20,6 +21,13 @@ DATIME_IN_RECORD = 10
 _BIG_FILE = 1_000_000  # a file version at or above it has 8-byte offsets in its header
 _BIG_RECORD = 1000  # the same for records and directories
 _SMALLEST_RECORD = 26  # a record's head with three empty words, less one byte each
+_SMALLEST_GAP = 4  # ROOT takes a gap for a new record where it fits exactly, or leaves room for this mark
+_LONGEST_WORD = 32_767  # the length of a record's head is a short; ROOT cuts titles at 32,000
+
+_HEAD = struct.Struct(">ihiIhh")
+_SEEKS = struct.Struct(">ii")
+_BIG_SEEKS = struct.Struct(">qq")
+_INT = struct.Struct(">i")
 
 
 class RootError(ValueError):
@@ -53,12 +61,13 @@ class Record(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """One directory: where its dates and UUID stand, and its keys."""
+    """One directory: where its dates and UUID stand, its keys, and the rest of their record, which nobody reads."""
 
     head: int
     uuid: int
     seek_keys: int
     keys: tuple[Record, ...]
+    rest: range
 
 
 def _unpack(pattern: str, data: Buffer, offset: int) -> tuple:
@@ -77,7 +86,7 @@ def _word(data: Buffer, offset: int) -> tuple[str, int]:
     if length == 255:
         (length,) = _unpack("I", data, offset)
         offset += 4
-    if length > 4096 or offset + length > len(data):
+    if length > _LONGEST_WORD or offset + length > len(data):
         raise RootError(f"it holds a name of {length} characters at byte {offset}")
     return bytes(data[offset : offset + length]).decode("utf-8", "replace"), offset + length
 
@@ -141,52 +150,122 @@ def _read_directory(data: Buffer, head: int) -> Directory:
         if at > stop:
             raise RootError(f"the list of keys at byte {seek_keys} is shorter than it says")
         keys.append(key)
-    return Directory(head, uuid, seek_keys, tuple(keys))
+    rest = range(at, min(seek_keys + record.nbytes, len(data) + 1) if record.seek == seek_keys else at)
+    return Directory(head, uuid, seek_keys, tuple(keys), rest)
 
 
 def directories(data: Buffer, header: Header) -> Iterator[Directory]:
     """Yield the root directory and all below it, each once."""
-    waiting, seen = [header.begin + header.nbytes_name], set()
+    waiting, seen, lists = [header.begin + header.nbytes_name], set(), set()
     while waiting:
         head = waiting.pop()
         if head in seen:
             continue
         seen.add(head)
         directory = _read_directory(data, head)
+        if directory.seek_keys in lists:  # else a made-up file could have one long list read a thousand times
+            raise RootError(f"two of its directories share the list of keys at byte {directory.seek_keys}")
+        lists.add(directory.seek_keys)
         yield directory
         for key in directory.keys:
             if key.cls in ("TDirectory", "TDirectoryFile"):
                 waiting.append(key.seek + key.keylen)
 
 
-def records(data: Buffer, header: Header, known: frozenset[int] = frozenset()) -> Iterator[Record]:
-    """Yield every record from the first to the end of the file, baskets and free space between them included.
+def free_segments(data: Buffer, header: Header, known: frozenset[int] = frozenset()) -> dict[int, int]:
+    """Read the file's own list of free segments, where the next writer may write: the size of each, by its offset.
+
+    The last one that ROOT writes begins at the end of the file and is left out. So is one in which a record is
+    known to be: such a list is wrong, and the record counts.
+    """
+    try:
+        record = read_record(data, header.seek_free)
+    except RootError:
+        return {}
+    places = sorted(known)
+    at, stop = header.seek_free + record.keylen, min(header.seek_free + record.nbytes, len(data))
+    found = {}
+    while at + 10 <= stop:
+        (version,) = _unpack("h", data, at)
+        if version <= 0:  # ROOT fills with zeros what it had put aside for the list and did not need
+            break
+        pattern = "qq" if version > _BIG_RECORD else "ii"
+        first, last = _unpack(pattern, data, at + 2)
+        at += 2 + struct.calcsize(">" + pattern)
+        if header.begin <= first <= last < header.end:
+            following = bisect_left(places, first)
+            if following == len(places) or places[following] > last:
+                found[first] = last - first + 1
+    return found
+
+
+def _length(data: Buffer, at: int, end: int) -> int:
+    """Return the length of the sound record at an offset, that of a marked gap as a negative number, or 0.
+
+    The same rules as in `read_record`, without its words: a file holds tens of thousands of baskets.
+    """
+    if at + _HEAD.size + _SEEKS.size > end:  # too short for a record
+        nbytes = _INT.unpack_from(data, at)[0] if at + 4 <= end else 0
+        return nbytes if at - end <= nbytes <= -_SMALLEST_GAP else 0
+    nbytes, version, objlen, _, keylen, _ = _HEAD.unpack_from(data, at)
+    if nbytes < 0:
+        return nbytes if at - end <= nbytes <= -_SMALLEST_GAP else 0
+    if nbytes < _SMALLEST_RECORD or objlen < 0 or keylen > nbytes or nbytes > end - at:
+        return 0
+    seeks = _BIG_SEEKS if version > _BIG_RECORD else _SEEKS
+    after, stop = at + _HEAD.size + seeks.size, at + keylen
+    if after > stop or seeks.unpack_from(data, at + _HEAD.size)[0] != at:
+        return 0
+    for _ in range(3):
+        if after >= stop:
+            return 0
+        word = data[after]
+        after += 1 + word
+        if word == 255:
+            if after - 255 + 4 > stop:
+                return 0
+            after += 4 - 255 + int.from_bytes(data[after - 255 : after - 251], "big")
+    return nbytes if after <= stop else 0
+
+
+def extents(
+    data: Buffer, header: Header, known: frozenset[int] = frozenset(), free: dict[int, int] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Yield offset and length of every record and gap, from the first to the end of the file.
 
     Parameters
     ----------
     known
-        Offsets where records are known to begin. Where the chain breaks (some writers leave gaps without a
-        mark) the walk goes on at the next of them.
+        Offsets where records are known to begin. Where the chain breaks the walk goes on at the next of them.
+    free
+        What `free_segments` found. It comes before what stands there: not every writer marks its gaps, and what
+        was a record in one still looks like it; a mark cannot say more than 2 GB.
+
+    Yields
+    ------
+    tuple
+        Offset and length; gaps have a negative length.
     """
-    places = sorted(p for p in known if p < header.end)
+    free = free or {}
+    places = sorted(p for p in known | free.keys() if p < header.end)
     at = header.begin
     while at < header.end:
-        (nbytes,) = _unpack("i", data, at) if at + 4 <= len(data) else (0,)
-        if nbytes < -4:  # free space
-            at += -nbytes
-            continue
-        try:
-            record = read_record(data, at)
-            if record.seek != at:
-                raise RootError(f"there is no sound record at byte {at}")
-        except RootError:
-            following = [p for p in places if p > at]
-            if not following:
+        length = -free[at] if at in free else _length(data, at, header.end)
+        if length == 0:
+            following = bisect_right(places, at)
+            if following == len(places):
                 return
-            at = following[0]
+            at = places[following]
             continue
-        yield record
-        at += record.nbytes
+        yield at, length
+        at += abs(length)
+
+
+def records(data: Buffer, header: Header, known: frozenset[int] = frozenset()) -> Iterator[Record]:
+    """Yield every record from the first to the end of the file, baskets included; see `extents`."""
+    for at, length in extents(data, header, known, free_segments(data, header, known)):
+        if length > 0:
+            yield read_record(data, at)
 
 
 def check(path: str | Path) -> None:

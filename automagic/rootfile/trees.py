@@ -54,20 +54,20 @@ class Tree(NamedTuple):
         return False
 
 
-def _inflate(method: bytes, block: bytes) -> bytes | None:
-    """Uncompress one block; `None` where this Python cannot."""
+def _inflate(method: bytes, block: bytes, size: int) -> bytes | None:
+    """Uncompress one block to the size that it says; `None` where this Python cannot."""
     if method == b"ZL":
-        return zlib.decompress(block)
+        return zlib.decompressobj().decompress(block, size)
     if method == b"XZ":
-        return lzma.decompress(block)
+        return lzma.LZMADecompressor().decompress(block, size)
     try:
         import cramjam
     except ImportError:
         return None
     if method == b"ZS":
-        return bytes(cramjam.zstd.decompress(block))
-    if method == b"L4":
-        return bytes(cramjam.lz4.decompress_block(block[8:], output_len=_LARGEST_HEAD))
+        return bytes(cramjam.zstd.decompress(block, output_len=size))
+    if method == b"L4":  # after a checksum of 8 bytes
+        return bytes(cramjam.lz4.decompress_block(block[8:], output_len=size))
     return None
 
 
@@ -79,17 +79,23 @@ def _object(data: Buffer, record: Record) -> bytes | None:
         return raw
     if record.objlen > _LARGEST_HEAD:
         return None
-    parts, at = [], 0
-    while at + 9 < len(raw):
-        size = int.from_bytes(raw[at + 3 : at + 6], "little")
+    parts, at, left = [], 0, record.objlen
+    while left > 0:
+        packed, size = (int.from_bytes(raw[at + i : at + i + 3], "little") for i in (3, 6))
+        block = raw[at + 9 : at + 9 + packed]
+        if len(block) < packed or not 0 < size <= left:
+            raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed (its blocks have wrong sizes)")
         try:
-            part = _inflate(raw[at : at + 2], raw[at + 9 : at + 9 + size])
+            part = _inflate(raw[at : at + 2], block, size)
         except Exception as error:
             raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed ({error})") from None
         if part is None:
             return None
+        if len(part) != size:
+            raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed ({len(part)} bytes, not {size})")
         parts.append(part)
-        at += 9 + size
+        at += 9 + packed
+        left -= size
     return b"".join(parts)
 
 
@@ -156,6 +162,6 @@ def first_numbers(path: str | Path, tree: str, members: frozenset[str]) -> dict[
             # bytes)
             (entries,) = _unpack("i", data, record.head + record.keylen - 9)
             values = _object(data, record)
-            if values and 0 < entries <= len(values):
+            if values and entries > 0 and len(values) // entries in (1, 2, 4, 8):
                 found[name] = int.from_bytes(values[: len(values) // entries], "big")
     return found
