@@ -126,7 +126,7 @@ def _about_step(archive: Archive, step: Step, hashes: dict[str, str], listed: se
     try:
         if action_again(step) != action:
             yield f"{name}: the action {action[:16]}… is not that of its program, card and inputs"
-    except ValueError as error:
+    except (ValueError, UserError) as error:
         yield f"{name}: its card cannot be read: {error}"
     for item in step["inputs"]:
         if item.get("from") is None and item["sha256"] not in listed:
