@@ -28,7 +28,8 @@ CANONICAL_DATIME = 1 << 22 | 1 << 17
 
 _UUID = struct.pack(">H", 1) + bytes(16)
 _DATE = struct.pack(">I", CANONICAL_DATIME)
-_LARGEST_MARK = 2_000_000_000  # ROOT marks a larger gap as one of this size
+_USUAL_MARK = 2_000_000_000  # ROOT marks what is larger as a gap of this size, or as it is if an int can say it
+_LARGEST_MARK = (1 << 31) - 1
 _ZEROS = bytes(1 << 20)
 
 
@@ -38,10 +39,14 @@ def _zeros(start: int, stop: int) -> list[tuple[int, bytes]]:
     return [(at, _ZEROS if at + len(_ZEROS) <= stop else bytes(stop - at)) for at in pieces]
 
 
-def _gap(at: int, size: int) -> list[tuple[int, bytes]]:
-    """Write a gap as ROOT marks it, and zeros after it."""
-    mark = struct.pack(">i", -min(size, _LARGEST_MARK)) if size >= 4 else bytes(size)
-    return [(at, mark), *_zeros(at + len(mark), at + size)]
+def _gap(data: Buffer, at: int, size: int) -> list[tuple[int, bytes]]:
+    """Keep the mark of a gap, or give it one, and write zeros after it."""
+    mark = bytes(data[at : at + min(size, 4)])
+    if len(mark) < 4:  # no room for one
+        return _zeros(at, at + size)
+    if -int.from_bytes(mark, "big", signed=True) not in (size, min(size, _USUAL_MARK)):
+        mark = struct.pack(">i", -size if size <= _LARGEST_MARK else -_USUAL_MARK)
+    return [(at, mark), *_zeros(at + 4, at + size)]
 
 
 def places(data: Buffer) -> list[tuple[int, bytes]]:
@@ -69,7 +74,7 @@ def places(data: Buffer) -> list[tuple[int, bytes]]:
         if length > 0:
             found.append((at + DATIME_IN_RECORD, _DATE))
         elif free.get(at) == -length:
-            found += _gap(at, -length)
+            found += _gap(data, at, -length)
     found.sort()
     end = 0
     for offset, value in found:

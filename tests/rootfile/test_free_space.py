@@ -35,7 +35,7 @@ def string(text):
 
 
 def segment(first, last):
-    return struct.pack(">hqq", 1 + BIG, first, last) if last > GAP else struct.pack(">hii", 1, first, last)
+    return struct.pack(">hqq", 1 + BIG, first, last) if last > 2_000_000_000 else struct.pack(">hii", 1, first, last)
 
 
 def directory(nbytes_keys, nbytes_name, here, parent, keys, *, big):
@@ -55,24 +55,25 @@ def made(path, gap, stale=b"stale", mark=None):
     words = word("x.root") + word("")
     name, start = len(own) + len(words), 100 + len(own) + len(words) + size
 
-    def copies(at):
-        note = key(at, "TObjString", "note", len(string("here")), parent=0, big=big)
+    def copies(at, parent):
+        note = key(at, "TObjString", "note", len(string("here")), parent=parent, big=big)
         return note, at + len(note) + len(string("here"))
 
     at = start + gap
-    note, after = copies(at)
+    note, after = copies(at, 100)
     folder_at = after
     folder = key(folder_at, "TDirectory", "folder", size, big=big)
     inner_at = folder_at + len(folder) + size
-    inner, inner_end = copies(inner_at)
+    inner, inner_end = copies(inner_at, folder_at)
     inner_list_at = inner_end
     inner_list = key(inner_list_at, "TDirectory", "folder", 4 + len(inner), parent=folder_at, big=big)
     list_at = inner_list_at + len(inner_list) + 4 + len(inner)
     top_list = key(list_at, "TFile", "x.root", 4 + len(note) + len(folder), big=big)
     free_at = list_at + len(top_list) + 4 + len(note) + len(folder)
-    segments = segment(start, at - 1)
+    segments = segment(start, at - 1) + segment(0, 3_000_000_000 * big)  # the second begins at the end of the file
     free = key(free_at, "TFile", "x.root", len(segments), big=big)
     end = free_at + len(free) + len(segments)
+    segments = segment(start, at - 1) + segment(end, end + 1_000_000_000 if big else 2_000_000_000)
     numbers = (end, free_at, len(free) + len(segments), 1, name)
     header = b"root" + struct.pack(">ii", 62400 + 1_000_000 * big, 100)
     header += struct.pack(">qqiii" if big else ">iiiii", *numbers) + bytes([8 if big else 4]) + bytes(4)
@@ -121,7 +122,7 @@ def test_gap_keeps_its_mark_and_nothing_else(tmp_path, gap):
         assert canonicalise(path) == 0
 
 
-@pytest.mark.parametrize("gap", [1, 2, 3, 30, 500])
+@pytest.mark.parametrize("gap", [1, 2, 3, 4, 30, 500])
 def test_gap_without_a_mark_gets_one(tmp_path, gap):
     """Other writers keep a list of free segments and mark nothing."""
     path = tmp_path / "x.root"

@@ -122,4 +122,5 @@ def test_damage_ends_in_an_answer_or_a_root_error(files, tmp_path, writer, damag
             assert len(after) == len(data), seed
             assert sum(a != b for a, b in zip(after, data, strict=True)) == changed, seed
             assert told == hashlib.sha256(after).hexdigest(), seed
+            assert asked(canonicalise, path) == 0, seed
     assert 0 < refused < TIMES or damage is cut

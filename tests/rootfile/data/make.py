@@ -9,14 +9,14 @@ import os
 import time
 from array import array
 
-import ROOT
-
 ALGORITHMS = {"zlib": 1, "lzma": 2, "lz4": 4, "zstd": 5}
 EVENTS = 400
 
 
 def write(path):
     """Write trees of each compression, overwritten and deleted keys, directories, and a long title."""
+    import ROOT  # here, as the tests' own environment does not have it
+
     ROOT.gRandom.SetSeed(1)
     file = ROOT.TFile(path, "RECREATE", "a file for tests")
     for name, algorithm in ALGORITHMS.items():
