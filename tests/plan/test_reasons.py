@@ -12,46 +12,6 @@ from automagic.plan.reasons import Reasons
 from tests.plan import edits
 from tests.plan.world import Make, Read, Spec, World
 
-GRAPH = {
-    "star:1": Spec("s1", card={"A": 6, "B": 1}, reads=[Read("in", "raw0")], makes=[Make("s1.0"), Make("s1.1", True)]),
-    "star:2": Spec("s2", card={"A": 6}, reads=[Read("in", "raw1")], makes=[Make("s2.0")]),
-    "superstar:1": Spec(
-        "u1", "openmars", reads=[Read("in", "s1.0", "star:1"), Read("in", "s2.0", "star:2")], makes=[Make("u1.0")]
-    ),
-    "melibea:1": Spec("m1", card={"A": 0}, reads=[Read("in", "u1.0", "superstar:1")], makes=[Make("m1.0")]),
-}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """An analysis that was run."""
-    world = World(tmp_path_factory.mktemp("reasons") / "made")
-    for number in range(3):
-        world.add_file(f"raw{number}")
-    world.specs = GRAPH
-    assert world.run().code == 0
-    return world
-
-
-@pytest.fixture
-def world(made, tmp_path):
-    """The same, for one test alone."""
-    return made.copy(tmp_path / "world")
-
-
-@pytest.fixture
-def plan(world):
-    """What makes plans of it, which are closed in the end."""
-    plans = []
-
-    def make(names=None):
-        plans.append(make_plan(world.session(), names))
-        return plans[-1]
-
-    yield make
-    for each in plans:
-        each.close()
-
 
 def product(world, name, output):
     """Return where a product is."""
@@ -283,18 +243,18 @@ def test_a_file_that_is_gone_stops_only_what_depends_on_it(world, plan):
     assert plan(["star:2"]).states == {}
 
 
-def test_a_file_that_is_gone_is_told_before_the_first_run_as_well(tmp_path):
+def test_a_file_that_is_gone_is_told_before_the_first_run_as_well(made, tmp_path):
     world = World(tmp_path / "new")
     world.add_file("raw0")
     world.add_file("raw1")
-    world.specs = GRAPH
+    world.specs = made.specs
     input_gone(world)
-    made = make_plan(world.session())
+    planned = make_plan(world.session())
     try:
-        assert made.states == dict.fromkeys(("star:1", "superstar:1", "melibea:1"), "cannot") | {"star:2": "run"}
-        assert Reasons(made).first("star:1") == f"{world.file('raw0')} cannot be read: No such file or directory"
+        assert planned.states == dict.fromkeys(("star:1", "superstar:1", "melibea:1"), "cannot") | {"star:2": "run"}
+        assert Reasons(planned).first("star:1") == f"{world.file('raw0')} cannot be read: No such file or directory"
     finally:
-        made.close()
+        planned.close()
 
 
 def test_all_reasons_are_told(world, plan):
@@ -401,18 +361,3 @@ def test_an_entry_whose_receipt_is_lost_stays_while_others_read_it(world):
     assert run.code == 0
     assert dict(run.ran) == {"star:1twin": 1, "melibea:2": 1}
     assert receipt.exists()
-
-
-def test_only_what_something_has_come_to_is_compared_with_how_it_was(world, plan):
-    def suspects():
-        sql = "SELECT task FROM suspect JOIN g.tasks USING (position) ORDER BY position"
-        return [row[0] for row in plan().connection.execute(sql).fetchall()]
-
-    assert world.run().code == 0  # the analysis was moved: its graph is another one
-    assert suspects() == []
-    world.file("raw1").write_text("raw1 1\n")
-    assert suspects() == ["star:2"]
-    product(world, "superstar:1", "u1.0").unlink()
-    assert suspects() == ["star:2", "superstar:1"]
-    world.specs["melibea:1"].card["A"] = 1  # another graph: the catalog's states are not of it
-    assert suspects() == list(GRAPH)
