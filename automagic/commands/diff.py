@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from automagic.cli import user_errors
+from automagic.diff import CONTENT, DIFFERS, IDENTICAL, Report
+
+WORDS = {DIFFERS: "differ", CONTENT: "are identical in content", IDENTICAL: "are identical"}
 
 
 @click.command()
@@ -27,13 +30,13 @@ def diff(a: str, b: str, limit: int, as_json: bool) -> None:
     import sys
     from pathlib import Path
 
-    from automagic.diff import CONTENT, DIFFERS, compare
+    from automagic.diff import compare
 
     report = compare(Path(a), Path(b), limit)
     if as_json:
         click.echo(json.dumps(report.data(), ensure_ascii=False, indent=1))
     elif report.verdict == DIFFERS:
-        click.echo(f"{a} (A) and {b} (B) differ ({report.kind}):")
+        click.echo(f"{a} (A) and {b} (B) differ ({report.kind}{_counted(report)}):")
         for line in report.lines:
             click.echo(f"  {line}")
     elif report.verdict == CONTENT:
@@ -41,3 +44,10 @@ def diff(a: str, b: str, limit: int, as_json: bool) -> None:
     else:
         click.echo(f"{a} and {b} are identical")
     sys.exit(2 if report.damaged else 1 if report.verdict == DIFFERS else 0)
+
+
+def _counted(report: Report) -> str:
+    """Say of two folders how many of their files differ."""
+    verdicts = [each.verdict for each in report.files.values()]
+    counts = [f"{verdicts.count(verdict)} {word}" for verdict, word in WORDS.items() if verdict in verdicts]
+    return f"; of {len(verdicts)} files in both {', '.join(counts)}" if counts else ""

@@ -67,6 +67,8 @@ def compare(a: Path, b: Path, limit: int = 20) -> Report:
     for path in (a, b):
         if not path.exists():
             raise UserError(f"{path}: there is no such file or folder")
+        if not path.is_file() and not path.is_dir():
+            raise UserError(f"{path}: neither a file nor a folder", hint="A pipe can be read only once: save it first.")
     if a.is_dir() != b.is_dir():
         folder, file = (a, b) if a.is_dir() else (b, a)
         raise UserError(f"{folder} is a folder and {file} is a file", hint="Give two files or two folders.")

@@ -17,11 +17,11 @@ def differences(a: Path, b: Path, found: Found) -> None:
     """Find columns, types and values that differ."""
     import pyarrow.parquet as pq
 
-    files = []
+    files, schemas = [], []
     for path in (a, b):
         with reading(path, "Parquet"):
             files.append(pq.ParquetFile(path, memory_map=True))
-    schemas = [{name: file.schema_arrow.field(name) for name in file.schema_arrow.names} for file in files]
+            schemas.append({name: files[-1].schema_arrow.field(name) for name in files[-1].schema_arrow.names})
     for side, mine, others in (("A", schemas[0], schemas[1]), ("B", schemas[1], schemas[0])):
         for name in mine:
             if name not in others:

@@ -35,7 +35,7 @@ def reading(path: Path, kind: str, what: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (Unreadable, MemoryError):
+    except Unreadable:
         raise
     except Exception as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]

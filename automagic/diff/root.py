@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from automagic.diff.report import STRUCTURE, WORDS, Found, reading
+from automagic.diff.report import STRUCTURE, WORDS, Found, Unreadable, reading
 
 FOLDERS = ("TDirectory", "TDirectoryFile")
+TREES = ("TTree", "TNtuple", "TNtupleD", "TChain")
 CHUNK = 16 << 20
 
 
@@ -74,6 +75,11 @@ def _array(data: memoryview, at: int) -> Any:
     return np.frombuffer(bytes(data[at : at + CHUNK]), "u1")
 
 
+def _path(key: str) -> str:
+    """Return a key without its cycle."""
+    return key.rpartition(";")[0]
+
+
 class _Pair:
     """Two open ROOT files."""
 
@@ -88,7 +94,7 @@ class _Pair:
                 classes.append(file.classnames(recursive=True, cycle=True))
         for key, other in self._paired(*classes).items():
             cls = classes[0][key], classes[1][other]
-            name = key if self._several(key, classes) else key.rpartition(";")[0]
+            name = key if self._several(key, classes) else _path(key)
             if cls[0] != cls[1]:
                 self.found.add(f"{name}: {cls[0]} in A, {cls[1]} in B", STRUCTURE, object=key, a=cls[0], b=cls[1])
                 continue
@@ -105,21 +111,25 @@ class _Pair:
         An object of which each file has one cycle that the other has not is a pair all the same.
         """
         pairs = {key: key for key in a if key in b}
-        lone = [{key.rpartition(";")[0]: key for key in mine if key not in others} for mine, others in ((a, b), (b, a))]
-        for name in lone[0].keys() & lone[1].keys():
-            one, other = lone[0].pop(name), lone[1].pop(name)
-            self.found.add(f"{name}: cycle {one[len(name) + 1 :]} in A, {other[len(name) + 1 :]} in B", STRUCTURE)
-            pairs[one] = other
-        for side, own, classes in (("A", lone[0], a), ("B", lone[1], b)):
-            for key in own.values():
+        lone_a, lone_b = ([key for key in mine if key not in others] for mine, others in ((a, b), (b, a)))
+        for key in list(lone_a):
+            name = _path(key)
+            mine, theirs = ([each for each in lone if _path(each) == name] for lone in (lone_a, lone_b))
+            if len(mine) == len(theirs) == 1:
+                cycles = [each.rpartition(";")[2] for each in (key, theirs[0])]
+                self.found.add(f"{name}: cycle {cycles[0]} in A, {cycles[1]} in B", STRUCTURE, object=key)
+                pairs[key] = theirs[0]
+                lone_a.remove(key)
+                lone_b.remove(theirs[0])
+        for side, lone, classes in (("A", lone_a, a), ("B", lone_b, b)):
+            for key in lone:
                 self.found.only(side, f"{classes[key]} {key}", object=key)
         return pairs
 
     @staticmethod
     def _several(key: str, classes: list[dict[str, str]]) -> bool:
         """Whether the cycle must be told, since there are several of the name."""
-        name = key.rpartition(";")[0]
-        return any(each != key and each.rpartition(";")[0] == name for known in classes for each in known)
+        return any(each != key and _path(each) == _path(key) for known in classes for each in known)
 
     def _one(self, key: str, other: str, name: str, cls: str) -> None:
         from automagic.diff import objects, trees
@@ -128,15 +138,8 @@ class _Pair:
             # its values lie outside of what the key points to
             self.found.add(f"{name}: the values of an RNTuple are not compared", STRUCTURE, object=key)
             return
-        read = []
-        readable = True
-        for path, file, each in zip(self.paths, self.files, (key, other), strict=True):
-            try:
-                with reading(path, "ROOT", name):
-                    read.append(file[each])
-            except Exception:
-                readable = False
-        if readable and all(trees.is_tree(each) for each in read):
+        read = self._read(cls, key, other, name)
+        if read is not None and all(trees.is_tree(each) for each in read):
             trees.compare(name, read, self.paths, self.found)
             return
         raw = []
@@ -145,7 +148,20 @@ class _Pair:
                 chunk, _ = file.key(each).get_uncompressed_chunk_cursor()
                 raw.append(bytes(chunk.raw_data))
         if raw[0] != raw[1]:
-            objects.compare(name, cls, read if readable else None, raw, self.found)
+            objects.compare(name, cls, read, raw, self.found)
+
+    def _read(self, cls: str, key: str, other: str, name: str) -> list[Any] | None:
+        """Read an object of both files; `None` where uproot does not know how, and the bytes must do."""
+        read = []
+        for path, file, each in zip(self.paths, self.files, (key, other), strict=True):
+            try:
+                with reading(path, "ROOT", name):
+                    read.append(file[each])
+            except Unreadable:
+                if cls in TREES:
+                    raise  # the values lie elsewhere: the same bytes here would say nothing of them
+                return None
+        return read
 
     def _other_bytes(self) -> None:
         """Say why the bytes differ where no content does."""

@@ -12,7 +12,7 @@ import numpy as np
 from automagic.diff.report import STRUCTURE, WORDS, Found, Unreadable, reading
 from automagic.diff.values import Tally
 
-CHUNK = 32 << 20
+CHUNK = 8 << 20
 """So many uncompressed bytes of one branch are in memory at a time, of each file."""
 
 MEMBERS = ("fTitle", "fWeight")
@@ -37,6 +37,10 @@ def is_tree(value: Any) -> bool:
 def compare(name: str, trees: list[Any], paths: tuple[Path, Path], found: Found) -> None:
     """Find what differs between two trees."""
     one, other = trees
+    branches = []
+    for tree, path in zip(trees, paths, strict=True):
+        with reading(path, "ROOT", name):
+            branches.append(_branches(tree))
     if one.num_entries != other.num_entries:
         found.two(f"{name}, entries", one.num_entries, other.num_entries, STRUCTURE, tree=name)
     for member in MEMBERS:
@@ -45,17 +49,16 @@ def compare(name: str, trees: list[Any], paths: tuple[Path, Path], found: Found)
             found.two(f"{name}, {member}", values[0], values[1], WORDS, tree=name)
     if dict(one.aliases) != dict(other.aliases):
         found.two(f"{name}, aliases", dict(one.aliases), dict(other.aliases), WORDS, tree=name)
-    branches = [_branches(tree) for tree in trees]
     for side, mine, others in (("A", branches[0], branches[1]), ("B", branches[1], branches[0])):
-        for path in mine:
-            if path not in others:
-                found.only(side, f"branch {_short(path, mine)} of {name}", tree=name, branch=_short(path, mine))
+        for each in mine:
+            if each not in others:
+                found.only(side, f"branch {_short(each, mine)} of {name}", tree=name, branch=_short(each, mine))
     maps = [np.memmap(path, "u1", "r") for path in paths]
     moved = 0
-    for path in branches[0]:
-        if path in branches[1]:
-            a, b = (Side(branches[i][path], paths[i], maps[i]) for i in (0, 1))
-            _Branch(name, _short(path, branches[0]), a, b, found).compare()
+    for each in branches[0]:
+        if each in branches[1]:
+            a, b = (Side(branches[i][each], paths[i], maps[i]) for i in (0, 1))
+            _Branch(name, _short(each, branches[0]), a, b, found).compare()
             moved += _baskets(a.branch) != _baskets(b.branch)
     if moved:
         found.notes.append(f"{name}: {moved} of {len(branches[0])} branches lie in other baskets")
@@ -67,6 +70,8 @@ def _branches(tree: Any) -> dict[str, Any]:
     for path, branch in tree.iteritems(recursive=True, full_paths=True, filter_branch=None):
         again = sum(1 for known in found if known == path or known.startswith(f"{path}#"))
         found[f"{path}#{again + 1}" if again else path] = branch
+        # uproot reads these when they are asked for: what is damaged in them shows here
+        _ = branch.entry_offsets, branch.uncompressed_bytes, branch.typename, branch.interpretation
     return found
 
 

@@ -42,6 +42,7 @@ def same(x: Any, y: Any) -> bool:
     """
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
         return x.shape == y.shape and not different(x, y).any()
+    x, y = (value.item() if isinstance(value, np.generic) else value for value in (x, y))
     if type(x) is not type(y):
         return False
     if isinstance(x, dict):
@@ -49,6 +50,10 @@ def same(x: Any, y: Any) -> bool:
     if isinstance(x, (list, tuple)):
         return len(x) == len(y) and all(same(one, other) for one, other in zip(x, y, strict=True))
     return bool(x == y) or bool(x != x and y != y)
+
+
+PIECE = 1 << 17
+"""So many numbers are subtracted at a time: what fits into the processor's cache."""
 
 
 class Tally:
@@ -112,12 +117,15 @@ class Tally:
         if a.dtype.kind not in "iuf" or b.dtype.kind not in "iuf":
             return
         # in a long double the difference of two 64-bit integers is exact, and never overflows
-        a, b = a.astype(np.longdouble), b.astype(np.longdouble)
-        with np.errstate(all="ignore"):
-            by = np.abs(a - b)
-            share = by / np.maximum(np.abs(a), np.abs(b))
-        self.largest = max(self.largest, float(np.max(by, initial=-1, where=~np.isnan(by))))
-        self.relative = max(self.relative, float(np.max(share, initial=-1, where=~np.isnan(share))))
+        wide = np.longdouble if max(a.dtype.itemsize, b.dtype.itemsize) == 8 and "f" not in _kinds(a, b) else np.float64
+        for start in range(0, len(a), PIECE):
+            one: Any = a[start : start + PIECE].astype(wide)
+            other: Any = b[start : start + PIECE].astype(wide)
+            with np.errstate(all="ignore"):
+                by = np.abs(one - other)
+                share = by / np.maximum(np.abs(one), np.abs(other))
+            self.largest = max(self.largest, float(np.max(by, initial=-1, where=~np.isnan(by))))
+            self.relative = max(self.relative, float(np.max(share, initial=-1, where=~np.isnan(share))))
 
     def words(self, total: int, one: str = "entry") -> str:
         """Say the first difference and how many there are.
@@ -148,6 +156,10 @@ class Tally:
             where |= {"largest": self.largest, "relative": self.relative}
         where |= {one: self.first, "differ": self.count, "of": total, "a": self.a, "b": self.b}
         found.add(f"{name}, {self.words(total, one)}", VALUES, **where)
+
+
+def _kinds(*arrays: np.ndarray) -> str:
+    return "".join(array.dtype.kind for array in arrays)
 
 
 def first_within(a: Any, b: Any, place: str = "") -> tuple[str, Any, Any]:
