@@ -156,7 +156,7 @@ def _read_directory(data: Buffer, head: int) -> Directory:
 
 def directories(data: Buffer, header: Header) -> Iterator[Directory]:
     """Yield the root directory and all below it, each once."""
-    waiting, seen, lists = [header.begin + header.nbytes_name], set(), set()
+    waiting, seen, lists, room = [header.begin + header.nbytes_name], set(), set(), header.end
     while waiting:
         head = waiting.pop()
         if head in seen:
@@ -166,6 +166,9 @@ def directories(data: Buffer, header: Header) -> Iterator[Directory]:
         if directory.seek_keys in lists:  # else a made-up file could have one long list read a thousand times
             raise RootError(f"two of its directories share the list of keys at byte {directory.seek_keys}")
         lists.add(directory.seek_keys)
+        room -= directory.rest.start - directory.seek_keys
+        if room < 0:  # the same with lists that begin at different places and go on as one
+            raise RootError("the lists of keys of its directories overlap")
         yield directory
         for key in directory.keys:
             if key.cls in ("TDirectory", "TDirectoryFile"):
