@@ -104,7 +104,7 @@ def test_many_keys_of_one_head_are_read_up_to_a_limit(tmp_path, copies):
 
 @pytest.mark.parametrize("method", [b"ZL", b"XZ", b"ZS"])
 def test_block_that_holds_more_than_it_says(tmp_path, method):
-    path, data = tmp_path / "x.root", packed(method, 12 * BLOCK, 1)
+    path, data = tmp_path / "x.root", packed(method, 7 * BLOCK, 1)
 
     def one(at):
         return key(at, "TTree", "t", len(data), objlen=BLOCK)
@@ -151,7 +151,7 @@ def test_only_what_is_asked_for_is_read_of_baskets(tmp_path, objlen):
 
 def test_lists_of_keys_that_go_on_as_one_are_refused(tmp_path):
     """Each of many directories has a list of its own, but all lists go on as one long one."""
-    count, many, path = 500, 10_000, tmp_path / "x.root"
+    count, many, path = 500, 3_000, tmp_path / "x.root"
     keys = struct.pack(">i", many) + key(0, "", "", 4) * many
 
     def body(at):
