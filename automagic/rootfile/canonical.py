@@ -53,7 +53,8 @@ def places(data: Buffer) -> list[tuple[int, bytes]]:
     """Say what is to be written where: offsets and the canonical bytes there, in order and apart from each other.
 
     Gaps that are in the file's list of free segments are zeroed, but for their mark: a reader does not look there,
-    and a writer may write there what it likes. Other gaps are left as they are.
+    and a writer may write there what it likes. So is what stands after the end that the header tells. Other gaps are
+    left as they are, and all of them where the list cannot be right (see `free_segments`).
 
     Raises
     ------
@@ -68,13 +69,15 @@ def places(data: Buffer) -> list[tuple[int, bytes]]:
         found += [(key.head + DATIME_IN_RECORD, _DATE) for key in directory.keys]
         found += _zeros(directory.rest.start, directory.rest.stop)
         known |= {key.seek for key in directory.keys} | {directory.seek_keys}
-    known |= {header.seek_free}
+    known |= {header.seek_free, header.seek_info}
     free = free_segments(data, header, frozenset(known))
     for at, length in extents(data, header, frozenset(known), free):
         if length > 0:
             found.append((at + DATIME_IN_RECORD, _DATE))
         elif free.get(at) == -length:
             found += _gap(data, at, -length)
+    if header.end in free:  # what was there before the last things in the file were deleted
+        found += _zeros(header.end, len(data))
     found.sort()
     end = 0
     for offset, value in found:

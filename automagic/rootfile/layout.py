@@ -28,6 +28,7 @@ _HEAD = struct.Struct(">ihiIhh")
 _SEEKS = struct.Struct(">ii")
 _BIG_SEEKS = struct.Struct(">qq")
 _INT = struct.Struct(">i")
+_DATA_CLASSES = (b"TBasket", b"RBlob")  # what trees and ntuples point to by themselves
 
 
 class RootError(ValueError):
@@ -43,6 +44,7 @@ class Header(NamedTuple):
     seek_free: int
     nbytes_free: int
     nbytes_name: int
+    seek_info: int
     uuid: int
 
 
@@ -106,15 +108,17 @@ def read_header(data: Buffer) -> Header:
     version, begin = _unpack("ii", data, 4)
     if version >= _BIG_FILE:
         end, seek_free, nbytes_free, _, nbytes_name = _unpack("qqiii", data, 12)
-        uuid = 12 + 8 + 8 + 4 + 4 + 4 + 1 + 4 + 8 + 4
+        (seek_info,) = _unpack("q", data, 45)
+        uuid = 45 + 8 + 4
     else:
         end, seek_free, nbytes_free, _, nbytes_name = _unpack("iiiii", data, 12)
-        uuid = 12 + 4 + 4 + 4 + 4 + 4 + 1 + 4 + 4 + 4
+        (seek_info,) = _unpack("i", data, 37)
+        uuid = 37 + 4 + 4
     if not uuid <= begin < 4096 or nbytes_name < 0 or end < begin:
         raise RootError("its header makes no sense")
     if end > len(data):
         raise RootError(f"it is truncated: its header says {end} bytes, it has {len(data)}")
-    return Header(version, begin, end, seek_free, nbytes_free, nbytes_name, uuid)
+    return Header(version, begin, end, seek_free, nbytes_free, nbytes_name, seek_info, uuid)
 
 
 def read_record(data: Buffer, offset: int) -> Record:
@@ -131,11 +135,13 @@ def read_record(data: Buffer, offset: int) -> Record:
     return Record(offset, nbytes, objlen, keylen, cycle, seek, cls, name, title)
 
 
-def _read_directory(data: Buffer, head: int) -> Directory:
+def _read_directory(data: Buffer, head: int, top: bool) -> Directory:
     (version,) = _unpack("h", data, head)
     big = version > _BIG_RECORD
     nbytes_keys, _, _, _, seek_keys = _unpack("iiqqq" if big else "iiiii", data, head + 10)
     uuid = head + 18 + (24 if big else 12)
+    if seek_keys == 0 and not top:  # ROOT writes no list for a directory that nothing was put into
+        return Directory(head, uuid, 0, (), range(0))
     if seek_keys == 0:
         raise RootError("it was not closed by the program that wrote it (it has no list of keys)")
     record = read_record(data, seek_keys)
@@ -156,35 +162,61 @@ def _read_directory(data: Buffer, head: int) -> Directory:
 
 def directories(data: Buffer, header: Header) -> Iterator[Directory]:
     """Yield the root directory and all below it, each once."""
-    waiting, seen, lists = [header.begin + header.nbytes_name], set(), set()
+    top = header.begin + header.nbytes_name
+    waiting, seen, lists, room = [top], set(), {0}, header.end
     while waiting:
         head = waiting.pop()
         if head in seen:
             continue
         seen.add(head)
-        directory = _read_directory(data, head)
-        if directory.seek_keys in lists:  # else a made-up file could have one long list read a thousand times
+        directory = _read_directory(data, head, head == top)
+        if (
+            directory.seek_keys in lists and directory.seek_keys
+        ):  # else a made-up file could have one long list read a thousand times
             raise RootError(f"two of its directories share the list of keys at byte {directory.seek_keys}")
         lists.add(directory.seek_keys)
+        room -= directory.rest.start - directory.seek_keys
+        if room < 0:  # the same with lists that begin at different places and go on as one
+            raise RootError("the lists of keys of its directories overlap")
         yield directory
         for key in directory.keys:
             if key.cls in ("TDirectory", "TDirectoryFile"):
                 waiting.append(key.seek + key.keylen)
 
 
+def _holds_baskets(data: Buffer, at: int, stop: int) -> bool:
+    """Whether sound records of data begin at an offset, perhaps after gaps; no list of keys names them."""
+    while at < stop:
+        length = _length(data, at, stop)
+        if length > 0:
+            (version,) = _HEAD.unpack_from(data, at)[1:2]
+            cls = at + _HEAD.size + (_BIG_SEEKS if version > _BIG_RECORD else _SEEKS).size
+            if bytes(data[cls + 1 : cls + 1 + data[cls]]) in _DATA_CLASSES:
+                return True
+        if length == 0:
+            return False
+        at += abs(length)
+    return False
+
+
 def free_segments(data: Buffer, header: Header, known: frozenset[int] = frozenset()) -> dict[int, int]:
     """Read the file's own list of free segments, where the next writer may write: the size of each, by its offset.
 
-    The last one that ROOT writes begins at the end of the file and is left out. So is one in which a record is
-    known to be: such a list is wrong, and the record counts.
+    The last one begins where the file ends by its header; there may be more bytes, and it is told if so.
+
+    Where a record is known to be, or baskets are, nothing is free: a program that added to the file and ended before
+    it wrote the list anew has left an old one, and what it says is not believed at all. ROOT marks what is free,
+    and other writers never free baskets, so there is no doubt about them.
     """
     try:
         record = read_record(data, header.seek_free)
     except RootError:
         return {}
     places = sorted(known)
+    if places and places[-1] >= header.end:
+        return {}
     at, stop = header.seek_free + record.keylen, min(header.seek_free + record.nbytes, len(data))
-    found = {}
+    segments = []
     while at + 10 <= stop:
         (version,) = _unpack("h", data, at)
         if version <= 0:  # ROOT fills with zeros what it had put aside for the list and did not need
@@ -193,9 +225,16 @@ def free_segments(data: Buffer, header: Header, known: frozenset[int] = frozense
         first, last = _unpack(pattern, data, at + 2)
         at += 2 + struct.calcsize(">" + pattern)
         if header.begin <= first <= last < header.end:
-            following = bisect_left(places, first)
-            if following == len(places) or places[following] > last:
-                found[first] = last - first + 1
+            segments.append((first, last + 1))
+    found, end = {}, 0
+    for first, after in sorted(segments):
+        following = bisect_left(places, first)
+        taken = following < len(places) and places[following] < after
+        if taken or first < end or _holds_baskets(data, first, after):
+            return {}
+        found[first], end = after - first, after
+    if header.end < len(data):
+        found[header.end] = len(data) - header.end
     return found
 
 

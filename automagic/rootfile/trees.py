@@ -20,7 +20,8 @@ from automagic.rootfile.layout import (
 )
 
 _BYTE_COUNT = 0x40000000
-_LARGEST_HEAD = 1 << 28
+_LARGEST_HEADS = 1 << 26  # of all trees of a file together
+_LZMA_MEMORY = 1 << 27  # its highest level takes half of this; a block may ask for 4 GB
 
 
 class Tree(NamedTuple):
@@ -54,48 +55,50 @@ class Tree(NamedTuple):
         return False
 
 
-def _inflate(method: bytes, block: bytes, size: int) -> bytes | None:
-    """Uncompress one block to the size that it says; `None` where this Python cannot."""
+def _inflate(method: bytes, block: bytes, size: int, wanted: int) -> bytes | None:
+    """Uncompress as much of one block as is wanted, at most the size that it says; `None` where this Python cannot."""
     if method == b"ZL":
-        return zlib.decompressobj().decompress(block, size)
+        return zlib.decompressobj().decompress(block, wanted)
     if method == b"XZ":
-        return lzma.LZMADecompressor().decompress(block, size)
+        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY).decompress(block, wanted)
     try:
         import cramjam
     except ImportError:
         return None
-    if method == b"ZS":
-        return bytes(cramjam.zstd.decompress(block, output_len=size))
+    if method == b"ZS":  # into a buffer: a length that is only told does not keep it from writing more
+        buffer = bytearray(size)
+        return bytes(buffer[: cramjam.zstd.decompress_into(block, buffer)])
     if method == b"L4":  # after a checksum of 8 bytes
         return bytes(cramjam.lz4.decompress_block(block[8:], output_len=size))
     return None
 
 
-def _object(data: Buffer, record: Record) -> bytes | None:
-    """Return the uncompressed object of a record."""
-    start, stop = record.seek + record.keylen, record.seek + record.nbytes
-    raw = bytes(data[start:stop])
-    if len(raw) == record.objlen:
-        return raw
-    if record.objlen > _LARGEST_HEAD:
-        return None
-    parts, at, left = [], 0, record.objlen
-    while left > 0:
-        packed, size = (int.from_bytes(raw[at + i : at + i + 3], "little") for i in (3, 6))
-        block = raw[at + 9 : at + 9 + packed]
-        if len(block) < packed or not 0 < size <= left:
+def _object(data: Buffer, record: Record, wanted: int) -> bytes | None:
+    """Return the first bytes of the uncompressed object of a record, as many as wanted or as there are."""
+    at, stop = record.seek + record.keylen, min(record.seek + record.nbytes, len(data))
+    left, wanted = record.objlen, min(wanted, record.objlen)
+    if stop - at == left:
+        return bytes(data[at : at + wanted])
+    parts = []
+    while wanted > 0:
+        method, sizes = bytes(data[at : at + 2]), bytes(data[at + 3 : at + 9])
+        packed, size = (int.from_bytes(sizes[i : i + 3], "little") for i in (0, 3))
+        at += 9
+        if at + packed > stop or not 0 < size <= left:
             raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed (its blocks have wrong sizes)")
+        now = min(size, wanted)
         try:
-            part = _inflate(raw[at : at + 2], block, size)
+            part = _inflate(method, bytes(data[at : at + packed]), size, now)
         except Exception as error:
             raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed ({error})") from None
         if part is None:
             return None
-        if len(part) != size:
-            raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed ({len(part)} bytes, not {size})")
-        parts.append(part)
-        at += 9 + packed
+        if len(part) < now:
+            raise RootError(f"{record.cls} {record.name!r} cannot be uncompressed ({len(part)} bytes, not {now})")
+        parts.append(part[:now])
+        at += packed
         left -= size
+        wanted -= now
     return b"".join(parts)
 
 
@@ -117,20 +120,28 @@ def _entries(head: bytes) -> int | None:
 def trees(path: str | Path) -> dict[str, Tree]:
     """Read the trees of a file, by name; of each the highest cycle.
 
+    Heads that are larger than 64 MB, all together, are not read: a small file can say that they are of any size.
+
     Raises
     ------
     RootError
         The file is not a whole ROOT file.
     """
     found: dict[str, Tree] = {}
+    left = _LARGEST_HEADS
     with mapped(path) as data:
+        latest: dict[str, Record] = {}
         for directory in directories(data, read_header(data)):
             for key in directory.keys:
-                if key.cls != "TTree" or (key.name in found and found[key.name].cycle > key.cycle):
-                    continue
-                head = _object(data, read_record(data, key.seek))
-                entries = _entries(head) if head else None
-                found[key.name] = Tree(key.name, key.cycle, entries, head or b"")
+                if key.cls == "TTree" and (key.name not in latest or latest[key.name].cycle <= key.cycle):
+                    latest[key.name] = key
+        for key in latest.values():
+            record = read_record(data, key.seek)
+            head = None
+            if record.objlen <= left:
+                left -= record.objlen
+                head = _object(data, record, record.objlen)
+            found[key.name] = Tree(key.name, key.cycle, _entries(head) if head else None, head or b"")
     return found
 
 
@@ -161,7 +172,9 @@ def first_numbers(path: str | Path, tree: str, members: frozenset[str]) -> dict[
             # a basket's own fields end its head: version, sizes, number of entries, last byte, flag (19
             # bytes)
             (entries,) = _unpack("i", data, record.head + record.keylen - 9)
-            values = _object(data, record)
-            if values and entries > 0 and len(values) // entries in (1, 2, 4, 8):
-                found[name] = int.from_bytes(values[: len(values) // entries], "big")
+            width = record.objlen // entries if entries > 0 else 0
+            if width in (1, 2, 4, 8):
+                values = _object(data, record, width)
+                if values is not None:
+                    found[name] = int.from_bytes(values, "big")
     return found

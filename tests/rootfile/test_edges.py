@@ -1,0 +1,75 @@
+"""Rare things in files that ROOT wrote: empty directories, bytes after the end, a program that was killed."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from automagic.rootfile import canonicalise, check, content_hash, trees
+from automagic.rootfile.layout import directories, free_segments, mapped, read_header
+
+uproot = pytest.importorskip("uproot")
+DATA = Path(__file__).parent / "data"
+
+
+def copy(name, folder):
+    return Path(shutil.copy(DATA / name, folder))
+
+
+def free(path):
+    """Return where the file ends by its header, and what is free in it."""
+    with mapped(path) as data:
+        header = read_header(data)
+        known = {key.seek for directory in directories(data, header) for key in directory.keys}
+        return header.end, free_segments(data, header, frozenset(known))
+
+
+def test_empty_directories_and_bytes_after_the_end(tmp_path):
+    first, later = copy("edges_first.root", tmp_path), copy("edges_later.root", tmp_path)
+    check(first)
+    end, segments = free(first)
+    assert end + segments[end] == first.stat().st_size
+    assert len(segments) > 2
+    told = content_hash(first)
+    assert first.read_bytes() != later.read_bytes()
+    assert canonicalise(first) > 0
+    canonicalise(later)
+    assert first.read_bytes() == later.read_bytes()
+    assert first.read_bytes()[end:].strip(b"\0") == b""
+    assert told == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert canonicalise(first) == 0
+    with uproot.open(first) as file:
+        assert file.keys() == ["empty;1", "folder;1", "folder/below;1", "folder/below/note;1", "kept;1", "later;1"]
+        assert file["kept/n"].array(library="np").sum() == 500500
+        assert file["folder/below/note"].member("fTitle") == "deep"
+
+
+def test_old_list_of_free_segments_does_not_cost_baskets(tmp_path):
+    """ROOT opens the file without a word and reads the tree: its baskets stand where the list says that all is free."""
+    path = copy("killed.root", tmp_path)
+    assert trees(path)["new"].entries == 300
+    assert free(path)[1] == {}
+    told = content_hash(path)
+    assert canonicalise(path) > 0
+    assert told == hashlib.sha256(path.read_bytes()).hexdigest()
+    with uproot.open(path) as file:
+        assert file["new/n"].array(library="np").sum() == 300 * 301 / 2
+
+
+def test_old_list_and_no_key_to_tell(tmp_path):
+    """The same where only baskets are in what the list calls free: no key names them."""
+    path = copy("killed.root", tmp_path)
+    with mapped(path) as data:
+        header = read_header(data)
+        assert free_segments(data, header) == {}
+
+
+def test_changed_basket_in_the_killed_file_changes_the_hash(tmp_path):
+    path = copy("killed.root", tmp_path)
+    told, data = content_hash(path), bytearray(path.read_bytes())
+    at = data.find(b"\0\0\0\1\0\0\0\2\0\0\0\3")
+    assert at > 0
+    data[at + 3] = 7
+    path.write_bytes(data)
+    assert content_hash(path) != told
