@@ -225,7 +225,7 @@ def test_what_uproot_cannot_interpret_is_compared_as_bytes(pair, monkeypatch):
 
     monkeypatch.setattr(tree_reader, "_array", refuse)
     (line,) = compare(*pair(change)).lines
-    assert line.startswith("Events, branch n, entry 504, element 7: 4 in A, 255 in B; the only one of 1500")
+    assert line.startswith("Events, branch n, entry 504, byte 7: 4 in A, 255 in B; the only one of 1500")
 
 
 def test_small_chunks_find_the_same(pair, monkeypatch):
