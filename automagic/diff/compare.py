@@ -38,8 +38,9 @@ SUFFIXES = {
     ".yml": "YAML",
     ".toml": "TOML",
     ".html": "HTML",
+    **dict.fromkeys((".log", ".rc", ".txt", ".card", ".md"), "text"),
 }
-MAGIC = {b"root": "ROOT", b"SIMPLE  =": "FITS", b"PAR1": "Parquet", b"\x89PNG\r\n\x1a\n": "PNG", b"# %ECSV": "ECSV"}
+MAGIC = {b"root\0": "ROOT", b"SIMPLE  =": "FITS", b"PAR1": "Parquet", b"\x89PNG\r\n\x1a\n": "PNG", b"# %ECSV": "ECSV"}
 
 
 def compare(a: Path, b: Path, limit: int = 20) -> Report:
@@ -143,18 +144,29 @@ def _files(a: Path, b: Path, limit: int) -> Report:
     name = kinds[0] if kinds[0] == kinds[1] else "text" if set(kinds) <= _TEXTS else "bytes"
     if kinds[0] != kinds[1] and name == "bytes":
         found.add(f"A is {_article(kinds[0])}, B is {_article(kinds[1])}", STRUCTURE, a=kinds[0], b=kinds[1])
-    if name != "bytes":
-        reader = import_module(f"automagic.diff.{READERS[name]}")
-        try:
-            reader.differences(a, b, found)
-        except Unreadable as error:
-            found.damaged.append(str(error))
-            found.add(str(error), DAMAGE, damaged=str(error.path))
-    if name == "bytes" or found.damaged:
+    if name == "bytes" or not _inside(name, a, b, found):
         from automagic.diff.raw import differences
 
         differences(a, b, found)
     return Report(a, b, name, DIFFERS if found.findings else CONTENT, found, limit)
+
+
+def _inside(name: str, a: Path, b: Path, found: Found) -> bool:
+    """Compare two files by what is in them; say whether that went to the end."""
+    reader = import_module(f"automagic.diff.{READERS[name]}")
+    try:
+        reader.differences(a, b, found)
+    except Unreadable as error:
+        found.damaged.append(str(error))
+        found.add(str(error), DAMAGE, damaged=str(error.path))
+        return False
+    except OSError:
+        raise
+    except Exception as error:  # no run may end because its products cannot be compared any closer
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        found.add(f"comparing them as {name} broke off ({why}), which is a fault of automagic", DAMAGE)
+        return False
+    return True
 
 
 _TEXTS = {name for name, module in READERS.items() if module == "text"}

@@ -11,6 +11,8 @@ from automagic.diff.values import Tally
 STAMPS = ("DATE", "CHECKSUM", "DATASUM")
 """Keywords that tell of the writing; what they sum up is compared itself."""
 
+CHUNK = 4 << 20
+
 DAMAGED = ("truncated", "corrupted")
 """Words of astropy's warnings of a damaged file."""
 
@@ -40,6 +42,8 @@ def _open(path: Path) -> Any:
 
     from astropy.io import fits
 
+    if path.suffix == ".gz":
+        _unzip(path)
     with reading(path, "FITS"), warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         hdus = fits.open(path, mode="readonly", lazy_load_hdus=False)
@@ -51,6 +55,18 @@ def _open(path: Path) -> Any:
             for card in hdu.header.cards:  # a card is understood when it is asked for
                 _ = card.keyword, card.value, card.comment
     return hdus
+
+
+def _unzip(path: Path) -> None:
+    """Read a compressed file to its end: of one that is cut, astropy takes what comes out for the whole."""
+    import gzip
+
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return  # its name says so alone
+    with reading(path, "FITS"), gzip.open(path) as packed:
+        while packed.read(CHUNK):
+            pass
 
 
 def _files(opened: list[Any], paths: tuple[Path, Path], found: Found) -> None:

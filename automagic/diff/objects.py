@@ -29,7 +29,7 @@ def compare(name: str, cls: str, read: list[Any] | None, raw: list[bytes], found
         one, other = read
         if hasattr(one, "axes") and hasattr(one, "values"):
             _histogram(name, one, other, found)
-        _walk(name, name, one, other, found, DEEP, set())
+        walk(name, name, one, other, found)
     if len(found.findings) == before:
         first = next((i for i, (x, y) in enumerate(zip(*raw, strict=False)) if x != y), min(map(len, raw)))
         text = f"{name} ({cls}): its uncompressed bytes differ from byte {first} on ({len(raw[0])} and {len(raw[1])})"
@@ -73,6 +73,30 @@ def _bin(i: int, edges: np.ndarray) -> str:
     return f"bin {i} ({edges[i - 1]:g} to {edges[i]:g})"
 
 
+def walk(name: str, place: str, a: Any, b: Any, found: Found) -> None:
+    """Tell which members of two objects differ, and members of these.
+
+    Parameters
+    ----------
+    name
+        Of the object of the file, for programs.
+    place
+        Of what is compared, for a person.
+    """
+    _walk(name, place, a, b, found, DEEP, set())
+
+
+def _is_list(value: Any) -> bool:
+    """Whether something has elements: lists of ROOT and of C++ too, not all of which uproot makes sequences.
+
+    >>> _is_list([1]), _is_list("text"), _is_list({"a": 1})
+    (True, False, False)
+    """
+    if isinstance(value, (str, bytes, np.ndarray)):
+        return False
+    return isinstance(value, Sequence) or getattr(value, "classname", "") == "THashList"
+
+
 def _walk(name: str, place: str, a: Any, b: Any, found: Found, deep: int, seen: set[tuple[int, int]]) -> None:
     """Go through two objects member by member, each pair once."""
     import uproot
@@ -95,7 +119,7 @@ def _walk(name: str, place: str, a: Any, b: Any, found: Found, deep: int, seen: 
                 _walk(name, where, one[member], other[member], found, deep - 1, seen)
             else:
                 found.only("A" if member in one else "B", where, object=name)
-        if not (isinstance(a, Sequence) and isinstance(b, Sequence)):
+        if not (_is_list(a) and _is_list(b)):
             return
     elif isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.shape == b.shape:
@@ -104,7 +128,7 @@ def _walk(name: str, place: str, a: Any, b: Any, found: Found, deep: int, seen: 
                 i = int(np.argmax(wrong.ravel()))
                 found.two(f"{place}, element {i}", a.ravel()[i], b.ravel()[i], object=name)
             return
-    elif not (isinstance(a, (list, tuple)) and isinstance(b, (list, tuple))):
+    elif not (_is_list(a) and _is_list(b)):
         if not same(a, b):
             found.two(place, a, b, WORDS if deep < DEEP else VALUES, object=name)
         return

@@ -36,24 +36,31 @@ def differences(a: Path, b: Path, found: Found) -> None:
         one, other = schemas[0][name], schemas[1][name]
         if one.type != other.type:
             found.add(f"column {name}, type: {one.type} in A, {other.type} in B", STRUCTURE, column=name)
+        if one.nullable != other.nullable:
+            found.two(f"column {name}, nullable", one.nullable, other.nullable, WORDS, column=name)
+        _told(f"column {name}, metadata", one.metadata, other.metadata, found, column=name)
         _column(name, files, (a, b), min(rows), found)
     _metadata(files, found)
 
 
 def _metadata(files: list[Any], found: Found) -> None:
     """Compare what is written besides the values: what a schema carries counts, what the writer is called does not."""
-    one, other = (file.schema_arrow.metadata or {} for file in files)
-    for key in sorted(one.keys() | other.keys()):
-        if one.get(key) != other.get(key):
-            values = [
-                None if each is None else each.decode("utf-8", "replace") for each in (one.get(key), other.get(key))
-            ]
-            found.two(f"metadata {key.decode('utf-8', 'replace')}", values[0], values[1], WORDS)
+    _told("metadata", files[0].schema_arrow.metadata, files[1].schema_arrow.metadata, found)
     writers = [file.metadata.created_by for file in files]
     if writers[0] != writers[1]:
         found.notes.append(f"written by {writers[0]} (A) and {writers[1]} (B)")
     if not found.notes:
         found.notes.append("the compression, the row groups or the statistics differ")
+
+
+def _told(where: str, a: dict[bytes, bytes] | None, b: dict[bytes, bytes] | None, found: Found, **more: Any) -> None:
+    """Compare what a schema or one of its columns carries, such as units; ids that the format gives do not count."""
+    one, other = a or {}, b or {}
+    for key in sorted(one.keys() | other.keys()):
+        if one.get(key) != other.get(key) and key != b"PARQUET:field_id":
+            values = one.get(key), other.get(key)
+            first, second = (value if value is None else value.decode("utf-8", "replace") for value in values)
+            found.two(f"{where} {key.decode('utf-8', 'replace')}", first, second, WORDS, **more)
 
 
 def _column(name: str, files: list[Any], paths: tuple[Path, Path], rows: int, found: Found) -> None:

@@ -10,6 +10,8 @@ from automagic.diff.report import STRUCTURE, WORDS, Found, Unreadable, reading
 FOLDERS = ("TDirectory", "TDirectoryFile")
 TREES = ("TTree", "TNtuple", "TNtupleD", "TChain")
 CHUNK = 16 << 20
+OPTIONS: dict[str, Any] = {"object_cache": None, "array_cache": None, "minimal_ttree_metadata": False}
+"""For uproot: nothing is kept, and all of a tree is read, what its user has put there (``fUserInfo``) included."""
 
 
 def differences(a: Path, b: Path, found: Found) -> None:
@@ -31,10 +33,10 @@ def differences(a: Path, b: Path, found: Found) -> None:
         found.notes.append("only dates and UUIDs differ")
         return
     with reading(a, "ROOT"):
-        file_a = uproot.open(a, object_cache=None, array_cache=None)
+        file_a = uproot.open(a, **OPTIONS)
     with file_a:
         with reading(b, "ROOT"):
-            file_b = uproot.open(b, object_cache=None, array_cache=None)
+            file_b = uproot.open(b, **OPTIONS)
         with file_b:
             _Pair(a, b, file_a, file_b, found).objects()
 
@@ -98,11 +100,12 @@ class _Pair:
             if cls[0] != cls[1]:
                 self.found.add(f"{name}: {cls[0]} in A, {cls[1]} in B", STRUCTURE, object=key, a=cls[0], b=cls[1])
                 continue
-            titles = [file.key(each).fTitle for file, each in zip(self.files, (key, other), strict=True)]
-            if titles[0] != titles[1]:
-                self.found.two(f"{name}, title", titles[0], titles[1], WORDS, object=key)
+            before = len(self.found.findings)
             if cls[0] not in FOLDERS:
                 self._one(key, other, name, cls[0])
+            titles = [file.key(each).fTitle for file, each in zip(self.files, (key, other), strict=True)]
+            if titles[0] != titles[1] and len(self.found.findings) == before:  # mostly the object's own, told already
+                self.found.two(f"{name}, title", titles[0], titles[1], WORDS, object=key)
         self._other_bytes()
 
     def _paired(self, a: dict[str, str], b: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from automagic.diff.report import Found, reading, told
+from automagic.diff.report import Found, told
 
 LARGE = 32 << 20
 """Larger texts are gone through side by side, without looking for lines that moved."""
@@ -20,18 +20,36 @@ def differences(a: Path, b: Path, found: Found) -> None:
     if max(a.stat().st_size, b.stat().st_size) > LARGE:
         _side_by_side(a, b, found)
         return
-    texts = []
-    for path in (a, b):
-        with reading(path, "text"):
-            texts.append(path.read_bytes().decode("utf-8"))
+    texts = _texts(a, b)
     if _says_the_same(a, b, texts):
         found.notes.append("only spaces, line ends or the order of keys differ")
         return
-    lines = [text.splitlines() for text in texts]
+    lines = [_split(text) for text in texts]
     if lines[0] == lines[1]:
         found.add("only the ends of lines differ", line=None)
         return
     _lines(lines[0], lines[1], found)
+
+
+def _texts(a: Path, b: Path) -> list[str]:
+    """Read both as UTF-8; where one of them is not, both byte for character: logs hold all kinds of letters."""
+    data = [path.read_bytes() for path in (a, b)]
+    try:
+        return [each.decode("utf-8") for each in data]
+    except UnicodeDecodeError:
+        return [each.decode("latin-1") for each in data]
+
+
+def _split(text: str) -> list[str]:
+    """Return the lines as editors count them: `str.splitlines` also ends them at form feeds and others.
+
+    >>> _split("a\\x0cb\\r\\nc\\n")
+    ['a\\x0cb', 'c']
+    """
+    import re
+
+    lines = re.split("\r\n|\n|\r", text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def _says_the_same(a: Path, b: Path, texts: list[str]) -> bool:

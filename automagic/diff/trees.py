@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from automagic.diff.objects import walk
 from automagic.diff.report import STRUCTURE, WORDS, Found, Unreadable, reading
 from automagic.diff.values import Tally
 
 CHUNK = 8 << 20
 """So many uncompressed bytes of one branch are in memory at a time, of each file."""
 
-MEMBERS = ("fTitle", "fWeight")
+MEMBERS = ("fTitle", "fWeight", "fFriends", "fUserInfo", "fTreeIndex", "fIndexValues", "fIndex")
 """What a tree has besides its branches that is content; the others tell how it lies in the file."""
 
 
@@ -45,8 +47,7 @@ def compare(name: str, trees: list[Any], paths: tuple[Path, Path], found: Found)
         found.two(f"{name}, entries", one.num_entries, other.num_entries, STRUCTURE, tree=name)
     for member in MEMBERS:
         values = [tree.member(member, none_if_missing=True) for tree in trees]
-        if values[0] != values[1]:
-            found.two(f"{name}, {member}", values[0], values[1], WORDS, tree=name)
+        walk(name, f"{name}, {member}", values[0], values[1], found)
     if dict(one.aliases) != dict(other.aliases):
         found.two(f"{name}, aliases", dict(one.aliases), dict(other.aliases), WORDS, tree=name)
     for side, mine, others in (("A", branches[0], branches[1]), ("B", branches[1], branches[0])):
@@ -76,9 +77,14 @@ def _branches(tree: Any) -> dict[str, Any]:
 
 
 def _short(path: str, known: dict[str, Any]) -> str:
-    """Return a branch's own name, or its path where several have the name."""
+    """Return a branch's own name, or its path where several have the name or it does not say whose it is.
+
+    >>> _short("MHillas./MHillas.fSize", {"MHillas./MHillas.fSize": 0}), _short("card/fTitle", {"card/fTitle": 0})
+    ('MHillas.fSize', 'card/fTitle')
+    """
     last = path.rpartition("/")[2]
-    return last if sum(each.rpartition("/")[2] == last for each in known) == 1 else path
+    alone = sum(each.rpartition("/")[2] == last for each in known) == 1
+    return last if alone and "." in last else path
 
 
 def _baskets(branch: Any) -> list[int]:
@@ -108,7 +114,7 @@ class _Branch:
             return  # other classes: there is nothing to hold side by side
         tally = Tally()
         for start, stop in self._ranges(min(entries), alike=kinds[0] == kinds[1]):
-            tally.take(start, *self._values(start, stop))
+            self._take(tally, start, stop)
         tally.add_to(self.found, self.label, min(entries), **self.place)
 
     def _of_trees(self) -> tuple[int, int]:
@@ -133,13 +139,13 @@ class _Branch:
             end = stop
         yield from _pieces(begin, end, size)
 
-    def _values(self, start: int, stop: int) -> tuple[Any, Any]:
-        """Read entries of both; as what uproot makes of them, or as bytes where that does not go for one of them."""
-        reader = _array if not self.a.branch.branches and not self.b.branch.branches else _raw
-        try:
-            return reader(self.a, start, stop), reader(self.b, start, stop)
-        except Unreadable:
-            return _raw(self.a, start, stop), _raw(self.b, start, stop)
+    def _take(self, tally: Tally, start: int, stop: int) -> None:
+        """Compare entries of both; as what uproot makes of them, or as bytes where that does not go for one of them."""
+        if not self.a.branch.branches and not self.b.branch.branches:
+            with suppress(Unreadable):
+                tally.take(start, _array(self.a, start, stop), _array(self.b, start, stop))
+                return
+        tally.take(start, _raw(self.a, start, stop), _raw(self.b, start, stop), raw=True)
 
 
 def _plain(branch: Any) -> bool:

@@ -6,11 +6,14 @@ first entry that differs is looked at by itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from automagic.diff.report import VALUES, Exact, Found
+
+TEXTS = ("string", "bytestring")
 
 
 def different(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -47,9 +50,11 @@ def same(x: Any, y: Any) -> bool:
         return False
     if isinstance(x, dict):
         return x.keys() == y.keys() and all(same(x[name], y[name]) for name in x)
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, Mapping):  # uproot has lists and maps of its own, whose == may give an array
+        return same(dict(x), dict(y))
+    if isinstance(x, Sequence | Set) and not isinstance(x, (str, bytes)):
         return len(x) == len(y) and all(same(one, other) for one, other in zip(x, y, strict=True))
-    return bool(x == y) or bool(x != x and y != y)
+    return bool(np.all(x == y)) or bool(np.all(x != x) and np.all(y != y))
 
 
 PIECE = 1 << 17
@@ -75,39 +80,50 @@ class Tally:
         self.b: Any = None
         self.largest = self.relative = -1.0
 
-    def take(self, start: int, a: Any, b: Any) -> None:
-        """Compare the entries from ``start`` on: two arrays of NumPy or of Awkward Array, of one length."""
-        wrong = self._entries(a, b)
+    def take(self, start: int, a: Any, b: Any, raw: bool = False) -> None:
+        """Compare the entries from ``start`` on: two arrays of NumPy or of Awkward Array, of one length.
+
+        Parameters
+        ----------
+        raw
+            They are bytes, and no numbers.
+        """
+        wrong = self._entries(a, b, not raw)
         number = int(np.count_nonzero(wrong))
         if number and self.first < 0:
             entry = int(np.argmax(wrong))
             self.first = start + entry
             self.place, self.a, self.b = first_within(a[entry], b[entry])
+            if raw:
+                self.place = self.place.replace("element", "byte")
         self.count += number
 
-    def _entries(self, a: Any, b: Any) -> np.ndarray:
+    def _entries(self, a: Any, b: Any, numbers: bool = True) -> np.ndarray:
         """Say of each entry whether it differs."""
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
             if a.shape != b.shape:
                 return np.ones(len(a), bool)
             wrong = different(a, b)
-            if wrong.any():
+            if numbers and wrong.any():
                 self._measure(a[wrong], b[wrong])
             return np.asarray(wrong.reshape(len(a), -1).any(axis=1) if wrong.ndim > 1 else wrong)
         import awkward as ak
 
-        a, b = ak.to_packed(ak.without_parameters(a)), ak.to_packed(ak.without_parameters(b))
+        # texts are lists of bytes below this; by how much these differ says nothing
+        numbers = numbers and ak.parameters(a).get("__array__") not in TEXTS
+        bare = [ak.to_packed(ak.with_parameter(each, "__array__", None)) for each in (a, b)]
+        a, b = (ak.without_parameters(each) if not numbers else each for each in bare)
         if ak.fields(a) or ak.fields(b):
             if ak.fields(a) != ak.fields(b):
                 return np.ones(len(a), bool)
-            return np.any([np.zeros(len(a), bool), *(self._entries(a[n], b[n]) for n in ak.fields(a))], axis=0)
+            return np.any([np.zeros(len(a), bool), *(self._entries(a[n], b[n], numbers) for n in ak.fields(a))], axis=0)
         if a.ndim == 1 and b.ndim == 1:
-            return self._entries(ak.to_numpy(a), ak.to_numpy(b))
+            return self._entries(ak.to_numpy(a), ak.to_numpy(b), numbers)
         if a.ndim == 1 or b.ndim == 1:
             return np.ones(len(a), bool)
         lengths = ak.to_numpy(ak.num(a, axis=1))
         wrong = lengths != ak.to_numpy(ak.num(b, axis=1))
-        inner = self._entries(ak.flatten(a[~wrong], axis=1), ak.flatten(b[~wrong], axis=1))
+        inner = self._entries(ak.flatten(a[~wrong], axis=1), ak.flatten(b[~wrong], axis=1), numbers)
         if inner.any():
             wrong[np.repeat(np.flatnonzero(~wrong), lengths[~wrong])[inner]] = True
         return wrong

@@ -1,5 +1,6 @@
 """FITS, Parquet and ECSV tables that differ in one known place, and the same content in other bytes."""
 
+import gzip
 import json
 
 import numpy as np
@@ -117,7 +118,9 @@ def test_random_damage_is_told_without_surprise(suffix, tmp_path):
         for at in random.integers(0, len(data), random.integers(1, 10)):
             damaged[at] = random.choice([0, 1, 32, 65, 127, 255])
         path.write_bytes(damaged)
-        assert compare(a, path).verdict in (IDENTICAL, CONTENT, DIFFERS)
+        report = compare(a, path)
+        assert report.verdict in (IDENTICAL, CONTENT, DIFFERS)
+        assert not any("broke off" in line for line in report.lines)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -195,3 +198,26 @@ def test_ecsv_units_meta_masked_values_and_another_delimiter(tmp_path):
     table.meta, table["ENERGY"].unit = {"OBJECT": "Crab"}, "TeV"
     table.write(b, format="ascii.ecsv", overwrite=True)
     assert compare(a, b).lines == ["column N, row 3: 3 in A, None in B; the only one of 6 that differs"]
+
+
+def test_parquet_units_of_columns_are_content(tmp_path):
+    for side, unit in (("a", b"m"), ("b", b"km")):
+        field = pa.field("x", pa.int64(), nullable=side == "a", metadata={"unit": unit})
+        pq.write_table(pa.table([pa.array([1])], schema=pa.schema([field])), tmp_path / f"{side}.parquet")
+    assert compare(tmp_path / "a.parquet", tmp_path / "b.parquet").lines == [
+        "column x, nullable: True in A, False in B",
+        "column x, metadata unit: 'm' in A, 'km' in B",
+    ]
+
+
+def test_compressed_fits(tmp_path):
+    data = write_fits(tmp_path / "a.fits", numbers()).read_bytes()
+    a, b = tmp_path / "a.fits.gz", tmp_path / "b.fits.gz"
+    a.write_bytes(gzip.compress(data, mtime=1))
+    b.write_bytes(gzip.compress(data, mtime=2, compresslevel=1))
+    assert compare(a, b).verdict == CONTENT
+    for left in (-4, -40):  # the first of them holds all the data, and has lost its sum alone
+        b.write_bytes(a.read_bytes()[:left])
+        report = compare(a, b)
+        assert report.verdict == DIFFERS
+        assert report.lines[0].startswith(f"{b} cannot be read as FITS: Compressed file ended")

@@ -38,6 +38,31 @@ def test_lines_that_differ_are_more_or_are_missing(pair):
     assert compare(*pair(CARD, CARD.replace("\n", "\r\n"))).lines == ["only the ends of lines differ"]
 
 
+def test_lines_are_counted_as_editors_do(pair):
+    for odd in ("\f", "\u2028", "\x85"):
+        assert compare(*pair(f"a{odd}b\nc\n", f"a{odd}b\nd\n")).lines == ["line 2: 'c' in A, 'd' in B"]
+
+
+def test_a_log_that_is_not_utf8_is_a_text(pair):
+    report = compare(*pair(b"J\xf6rg\n1\n", b"J\xf6rg\n2\n", "star.log"))
+    assert (report.kind, report.damaged, report.lines) == ("text", [], ["line 2: '1' in A, '2' in B"])
+
+
+def test_a_text_that_begins_like_a_root_file(pair):
+    assert compare(*pair("root = 1\n", "root = 2\n", "x")).lines == ["line 1: 'root = 1' in A, 'root = 2' in B"]
+
+
+def test_a_fault_of_a_reader_ends_in_bytes(pair, monkeypatch):
+    def fail(a, b, found):
+        raise ValueError("of its own")
+
+    monkeypatch.setattr(text_reader, "differences", fail)
+    report = compare(*pair("a", "b"))
+    assert report.verdict == DIFFERS
+    assert report.lines[0] == "comparing them as text broke off (ValueError: of its own), which is a fault of automagic"
+    assert report.lines[1] == "byte 0: 61 in A, 62 in B"
+
+
 def test_limit_and_how_many_more(pair):
     a, b = pair("\n".join(map(str, range(50))), "\n".join(f"{i}." for i in range(50)))
     report = compare(a, b, limit=3)
