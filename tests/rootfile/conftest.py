@@ -1,3 +1,3 @@
 """What makes the files in ``data/`` needs ROOT, which is not here."""
 
-collect_ignore = ["data/make.py"]
+collect_ignore_glob = ["data/*.py"]
