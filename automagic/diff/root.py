@@ -169,8 +169,16 @@ class _Pair:
     def _other_bytes(self) -> None:
         """Say why the bytes differ where no content does."""
         notes = self.found.notes
-        kinds = [str(file.file.compression) for file in self.files]
+        kinds = [_compression(file.file) for file in self.files]
         if kinds[0] != kinds[1]:
             notes.insert(0, f"compressed otherwise: {kinds[0]} in A, {kinds[1]} in B")
         if not notes:
             notes.append("the order or layout of the records or the name that the file has of itself differs")
+
+
+def _compression(file: Any) -> str:
+    """Name the compression that the head of a file tells of: each record has its own, so no code there is wrong."""
+    try:
+        return str(file.compression)
+    except ValueError:
+        return f"code {file.fCompress}"

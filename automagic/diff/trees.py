@@ -182,7 +182,10 @@ def _raw(side: Side, start: int, stop: int) -> Any:
             if first < stop and last > start:
                 entries = _entries_of(branch.basket(i), last - first)
                 parts.append(entries[max(0, start - first) : stop - first])
-        return ak.concatenate(parts)
+        entries = ak.concatenate(parts)
+        if len(entries) != stop - start:
+            raise ValueError(f"{len(entries)} entries there")
+        return entries
 
 
 def _entries_of(basket: Any, number: int) -> Any:

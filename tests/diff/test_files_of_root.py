@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from automagic.diff import CONTENT, DIFFERS, compare, root
@@ -47,3 +48,23 @@ def test_what_is_written_later_is_identical_in_content(monkeypatch, shortcut):
     if not shortcut:  # every object is read
         monkeypatch.setattr(root, "only_stamps", lambda a, b: False)
     assert compare(DATA / "first.root", DATA / "later.root").verdict == CONTENT
+
+
+def test_random_damage_is_told_without_surprise(tmp_path):
+    data, numbers, path = (DATA / "first.root").read_bytes(), np.random.default_rng(1), tmp_path / "damaged.root"
+    for _ in range(60):
+        damaged = bytearray(data)
+        for at in numbers.integers(0, numbers.choice([300, len(data)]), numbers.integers(1, 15)):
+            damaged[at] = numbers.choice([0, 1, 127, 128, 255])
+        path.write_bytes(damaged)
+        assert not any("broke off" in line for line in compare(DATA / "first.root", path, limit=1000).lines)
+
+
+def test_a_head_with_no_known_compression(tmp_path):
+    data = bytearray((DATA / "first.root").read_bytes())
+    assert data[33:37] == (109).to_bytes(4, "big")
+    data[33:37] = (-1).to_bytes(4, "big", signed=True)
+    path = tmp_path / "x.root"
+    path.write_bytes(data)
+    report = compare(DATA / "first.root", path)
+    assert (report.verdict, report.lines) == (CONTENT, ["compressed otherwise: ZLIB(9) in A, code -1 in B"])
