@@ -11,7 +11,7 @@ import time
 from array import array
 
 
-def fill(name, entries):
+def fill(name, entries, same=False):
     """Make a tree with several baskets in the open file."""
     import ROOT  # here, as the tests' own environment does not have it
 
@@ -19,7 +19,7 @@ def fill(name, entries):
     tree.SetAutoFlush(0)
     tree.Branch("n", number, "n/I", 512)
     for entry in range(entries):
-        number[0] = entry % 1000 + 1
+        number[0] = 1 if same else entry % 1000 + 1
         tree.Fill()
     tree.ResetBranchAddresses()
     return tree
@@ -45,20 +45,28 @@ def edges(path):
 
 
 def killed(path):
-    """Add a tree in what was free, save it, and end without closing the file: its list of free segments is old."""
+    """Add a tree in what was free, save it, and end without closing the file: its list of free segments is old.
+
+    The baskets go where the old tree's head was, and no key stands there to tell.
+    """
     import ROOT
 
     file = ROOT.TFile(path, "RECREATE")
+    old = fill("old", 20000, same=True)
     file.SetCompressionLevel(0)
-    old = fill("old", 2000)
     old.Write()
     file.WriteTObject(ROOT.TNamed("note", "here"))
-    old.Delete("all")
+    file.SetCompressionLevel(9)
+    file.Close()
+    file = ROOT.TFile(path, "UPDATE")
+    file.Delete("old;*")
+    file.WriteTObject(ROOT.TNamed("other", "there"))
     file.Close()
     child = os.fork()
     if child == 0:
         file = ROOT.TFile(path, "UPDATE")
-        fill("new", 300).AutoSave("SaveSelf")
+        file.SetCompressionLevel(0)
+        fill("new", 1000).AutoSave("SaveSelf")
         file.Flush()
         os._exit(0)
     os.waitpid(child, 0)
