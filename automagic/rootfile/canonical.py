@@ -65,7 +65,8 @@ def places(data: Buffer) -> list[tuple[int, bytes]]:
     found = [(header.uuid, _UUID)]
     known = set()
     for directory in directories(data, header):
-        found += [(directory.head + 2, _DATE), (directory.head + 6, _DATE), (directory.uuid, _UUID)]
+        found += [(directory.head + 2, _DATE), (directory.head + 6, _DATE)]
+        found += [] if directory.uuid is None else [(directory.uuid, _UUID)]
         found += [(key.head + DATIME_IN_RECORD, _DATE) for key in directory.keys]
         found += _zeros(directory.rest.start, directory.rest.stop)
         known |= {key.seek for key in directory.keys} | {directory.seek_keys}

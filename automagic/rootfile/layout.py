@@ -11,7 +11,7 @@ import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 Buffer = Union[bytes, bytearray, memoryview]  # noqa: UP007 (evaluated on Python 3.9)
 
@@ -66,7 +66,7 @@ class Directory(NamedTuple):
     """One directory: where its dates and UUID stand, its keys, and the rest of their record, which nobody reads."""
 
     head: int
-    uuid: int
+    uuid: Optional[int]  # noqa: UP045 (evaluated on Python 3.9)
     seek_keys: int
     keys: tuple[Record, ...]
     rest: range
@@ -139,7 +139,8 @@ def _read_directory(data: Buffer, head: int, top: bool) -> Directory:
     (version,) = _unpack("h", data, head)
     big = version > _BIG_RECORD
     nbytes_keys, _, _, _, seek_keys = _unpack("iiqqq" if big else "iiiii", data, head + 10)
-    uuid = head + 18 + (24 if big else 12)
+    # directories had none at first, then one of another form (ROOT, TDirectoryFile::Streamer): those are left alone
+    uuid = head + 18 + (24 if big else 12) if version % _BIG_RECORD > 2 else None
     if seek_keys == 0 and not top:  # ROOT writes no list for a directory that nothing was put into
         return Directory(head, uuid, 0, (), range(0))
     if seek_keys == 0:

@@ -65,3 +65,16 @@ def test_changed_basket_in_the_killed_file_changes_the_hash(tmp_path):
     data[at + 3] = 7
     path.write_bytes(data)
     assert content_hash(path) != told
+
+
+def test_a_directory_of_the_first_forms_keeps_its_bytes(tmp_path):
+    """Directories of versions 1 and 2 have no UUID, or one of another form: nothing is written there."""
+    path = tmp_path / "x.root"
+    content = bytearray((DATA / "edges_first.root").read_bytes())
+    heads = [(each.head, each.uuid) for each in directories(bytes(content), read_header(bytes(content)))]
+    for head, _ in heads:
+        content[head : head + 2] = (2).to_bytes(2, "big")
+    path.write_bytes(content)
+    assert canonicalise(path) > 0
+    after = path.read_bytes()
+    assert all(after[uuid : uuid + 18] == content[uuid : uuid + 18] for _, uuid in heads)
