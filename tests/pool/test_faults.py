@@ -1,5 +1,6 @@
 """Faults on a real pool: whatever dies, nothing that is done is lost or done again, and the rest gets done."""
 
+import re
 import signal
 
 import pytest
@@ -163,11 +164,13 @@ def test_two_analyses_at_once(toy):
 
 
 def test_ctrl_c_leaves_the_jobs_and_a_new_driver_takes_them_over(toy):
-    analysis = toy(tasks())
+    analysis = toy(tasks(seconds=20))
     driver = middle(analysis)
     analysis.signal(signal.SIGINT)
     said = analysis.finish(driver, code=130)
-    assert "4 jobs go on" in said
+    left = 6 - len(analysis.count("done"))  # on a slow machine some of the four may have ended by now
+    assert left > 0
+    assert re.search(rf"\b{left} jobs? (go|goes) on", said), said
     analysis.run()
     analysis.check_consistent(analysis.tasks)
     assert analysis.ran() == dict.fromkeys(analysis.tasks, 1)
