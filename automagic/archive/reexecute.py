@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from automagic.archive.gather import step_of
-from automagic.archive.rerun import Host, Loop, make_executor
+from automagic.archive.rerun import Host, Loop, compare_with
 from automagic.bookkeeping import Folder, Journal, catalog, hold
 from automagic.errors import UserError
-from automagic.job.again import IDENTICAL, Bench, Row
+from automagic.executors.choose import executor_of
+from automagic.job.again import DIFFERS, IDENTICAL, Bench, Row
 from automagic.job.bundle import bundle
-from automagic.job.certificate import SAME_CONTENT
+from automagic.job.launch import apptainer_of
 from automagic.job.steps import Step
 from automagic.plan import make_plan
 from automagic.runner.current import open_session
@@ -138,29 +139,16 @@ def _run(
         if record is not None and record.partition_sha256 != step["image"]["partition_sha256"]:
             raise UserError(f"{step['tasks'][0]} was run in another image", hint="automagic plan tells more.")
     pyz = bundle(place / "work")
-    executor = make_executor(session.site, place, 0, pyz, session.folder.name)
-    apptainer = shutil.which("apptainer") if executor.kind == "local" else None
-    program = apptainer or session.site.condor.apptainer
-    bench = Bench(place, storage, images, pyz, program, executor.kind, session.folder.store)
+    executor = executor_of(session.site, place / "work", f"rerun-{session.folder.name}", pyz)
+    apptainer = apptainer_of(executor.kind, session.site.condor.apptainer)
+    bench = Bench(place, storage, images, pyz, apptainer, executor.kind, session.folder.store)
     for step, reason in Loop(executor, bench, steps, host, alone=True).run():
         rows = bench.compare(step, reason)
         for row in rows:
-            if row["verdict"] != IDENTICAL:
-                _look(session.folder, step, row)
+            if row["verdict"] == DIFFERS:
+                compare_with(row, session.folder.action(step["action"]) / row["name"])
         found.rows += rows
         tell(rows)
-
-
-def _look(folder: Folder, step: Step, row: Row) -> None:
-    """Say where a product differs from the one in the store."""
-    if row["now"] is None:
-        return
-    from automagic.diff import compare
-
-    report = compare(folder.action(step["action"]) / row["name"], Path(row["again"]))
-    row["differences"] = report.lines
-    if report.verdict == SAME_CONTENT:
-        row["verdict"] = SAME_CONTENT
 
 
 def _note(folder: Folder, steps: list[Step], found: Reexecuted) -> None:

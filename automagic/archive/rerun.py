@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from automagic.analysis.site import Site
 from automagic.archive.reader import Archive
 from automagic.archive.verify import task_of, verify
 from automagic.errors import UserError
-from automagic.executors import Executor, LocalExecutor, Request
-from automagic.job.again import DIFFERS, Bench, Row
+from automagic.executors import Executor, Request
+from automagic.executors.choose import executor_of
+from automagic.job.again import DIFFERS, Bench, Order, Row
 from automagic.job.bundle import bundle
 from automagic.job.certificate import SAME_CONTENT, apptainer_version, certificate, write
-from automagic.job.launch import LAUNCHER
+from automagic.job.launch import apptainer_of
 from automagic.job.rerun import claim, find_images, require_inputs
 from automagic.job.steps import Step, StepError, sources, wanted
 from automagic.runner.session import Session
@@ -78,11 +79,9 @@ def rerun(archive: Archive, asked: Asked, site: Site, tell: Tell = lambda _: Non
     into = claim(asked.into, found.identity)
     images = _images(archive, steps, asked.images, into)
     host = Host(steps, site, into)
-    pyz = _job(archive, into) if images else bundle(into / "work")
-    executor = make_executor(site, into, asked.cores, pyz, archive.name)
-    bench = Bench(into, storage, images, pyz, site.condor.apptainer, executor.kind)
-    if executor.kind == "local":
-        bench.apptainer = shutil.which("apptainer") or bench.apptainer
+    pyz = _job(archive, steps, into)
+    executor = executor_of(site, into / "work", f"rerun-{archive.name}", pyz, asked.cores)
+    bench = Bench(into, storage, images, pyz, apptainer_of(executor.kind, site.condor.apptainer), executor.kind)
     rows: dict[str, list[Row]] = {}
     for step, reason in Loop(executor, bench, steps, host).run():
         compared = bench.compare(step, reason)
@@ -122,23 +121,14 @@ def partition(path: Path) -> str:
         return ""
 
 
-def _job(archive: Archive, into: Path) -> Path:
-    """Unpack the job that the archive was made with: inside of an image, that is what runs."""
+def _job(archive: Archive, steps: Sequence[Step], into: Path) -> Path:
+    """Return the job: the archive's own, where it runs inside of images alone; never on this host."""
+    if not all(step.get("image") for step in steps):
+        return bundle(into / "work")
     target = into / "work" / "job.pyz"
     target.unlink(missing_ok=True)
     archive.copy("data/job.pyz", target)
     return target
-
-
-def make_executor(site: Site, into: Path, cores: int, pyz: Path, name: str) -> Executor:
-    """Return what runs jobs."""
-    work = into / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    if site.executor == "local":
-        return LocalExecutor(pyz, cores or site.local.cores, site.local.memory_mb)
-    from automagic.executors.condor import CondorExecutor
-
-    return CondorExecutor(work.resolve(), site.condor, f"rerun-{name}", pyz, LAUNCHER)
 
 
 class Host:
@@ -191,21 +181,14 @@ class Loop:
         self.executor = executor
         self.bench = bench
         self.host = host
-        self._sources: Callable[[Step], Iterable[str]] = (lambda _: ()) if alone else sources
-        self._before = {step["action"]: set(self._sources(step)) for step in steps}
-        self._after: dict[str, list[Step]] = {}
-        for step in steps:
-            for action in self._before[step["action"]]:
-                self._after.setdefault(action, []).append(step)
-        self._ready = [step for step in steps if not self._before[step["action"]]]
-        self._failed: set[str] = set()
+        self._order = Order(steps, (lambda _: ()) if alone else sources)
         self._running: dict[str, Step] = {}
 
     def run(self) -> Iterator[tuple[Step, str]]:
         """Run all; yield each step with why it failed, or an empty text, as it ends."""
         done = False
         try:
-            while self._ready or self._running:
+            while self._order.ready or self._running:
                 yield from self._start()
                 if not self._running:
                     continue
@@ -224,10 +207,10 @@ class Loop:
 
     def _start(self) -> Iterator[tuple[Step, str]]:
         requests = []
-        ready, self._ready = self._ready, []
+        ready, self._order.ready = self._order.ready, []
         for step in ready:
-            if any(action in self._failed for action in self._sources(step)):
-                yield self._end(step, "a step before it failed")
+            if lost := self._order.lost(step):
+                yield self._end(step, lost)
             elif self.bench.is_there(step):
                 yield self._end(step, "")
             else:
@@ -257,12 +240,7 @@ class Loop:
         )
 
     def _end(self, step: Step, reason: str) -> tuple[Step, str]:
-        if reason:
-            self._failed.add(step["action"])
-        for follower in self._after.get(step["action"], ()):
-            self._before[follower["action"]].discard(step["action"])
-            if not self._before[follower["action"]]:
-                self._ready.append(follower)
+        self._order.end(step, reason)
         return step, reason
 
 
@@ -273,24 +251,26 @@ def look_closer(archive: Archive, row: Row, into: Path) -> None:
     if row["file"] is None:
         row["differences"] = ["the archive has its hash alone"]
         return
-    from automagic.diff import compare
-
     before = into / "work" / f"{row['sha256'][:16]}-{Path(row['name']).name}"
     before.unlink(missing_ok=True)
     archive.copy(f"data/{row['file']}", before)
     try:
-        report = compare(before, Path(row["again"]))
-        row["differences"] = report.lines
-        if report.verdict == SAME_CONTENT:
-            row["verdict"] = SAME_CONTENT
+        compare_with(row, before)
     finally:
         before.unlink(missing_ok=True)
+
+
+def compare_with(row: Row, before: Path) -> None:
+    """Say of a product where it differs from what it was, and whether in content at all."""
+    from automagic.diff import compare
+
+    report = compare(before, Path(row["again"]))
+    row["differences"] = report.lines
+    if report.verdict == SAME_CONTENT:
+        row["verdict"] = SAME_CONTENT
 
 
 def tidy(into: Path) -> None:
     """Take away what is left of jobs, where all went well."""
     with contextlib.suppress(OSError):
         shutil.rmtree(into / "work")
-
-
-__all__ = ["Asked", "rerun", "tidy"]

@@ -199,6 +199,41 @@ class Bench:
         return rows
 
 
+class Order:
+    """Tells which steps can run: those before them have ended.
+
+    Attributes
+    ----------
+    ready
+        They are taken from here.
+    failed
+        Actions that failed; what comes after one of them is not to run.
+    """
+
+    def __init__(self, steps: Sequence[Step], before: Callable[[Step], Iterable[str]] = sources) -> None:
+        self._sources = before
+        self._before = {step["action"]: set(before(step)) for step in steps}
+        self._after: dict[str, list[Step]] = {}
+        for step in steps:
+            for action in self._before[step["action"]]:
+                self._after.setdefault(action, []).append(step)
+        self.ready = [step for step in steps if not self._before[step["action"]]]
+        self.failed: set[str] = set()
+
+    def lost(self, step: Step) -> str:
+        """Return why a step is not to run, or an empty text."""
+        return "a step before it failed" if any(a in self.failed for a in self._sources(step)) else ""
+
+    def end(self, step: Step, reason: str) -> None:
+        """Take note that a step has ended, and why it failed."""
+        if reason:
+            self.failed.add(step["action"])
+        for follower in self._after.get(step["action"], ()):
+            self._before[follower["action"]].discard(step["action"])
+            if not self._before[follower["action"]]:
+                self.ready.append(follower)
+
+
 def in_order(steps: Sequence[Step], run: Callable[[Step], str], jobs: int) -> Iterator[tuple[Step, str]]:
     """Run steps, so many at once, each when those before it have ended; yield each with why it failed, as it ends.
 
@@ -207,33 +242,20 @@ def in_order(steps: Sequence[Step], run: Callable[[Step], str], jobs: int) -> It
     run
         Runs one, and returns why it failed, or an empty text. What comes after a step that failed is not run.
     """
-    waiting: dict[str, set[str]] = {s["action"]: set(sources(s)) for s in steps}
-    after: dict[str, list[Step]] = {}
-    for step in steps:
-        for action in waiting[step["action"]]:
-            after.setdefault(action, []).append(step)
-    ready = [step for step in steps if not waiting[step["action"]]]
-    failed: set[str] = set()
+    order = Order(steps)
     running: dict[Future[str], Step] = {}
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            while ready or running:
-                while ready and len(running) < jobs:
-                    step = ready.pop(0)
-                    lost = next((a for a in sources(step) if a in failed), None)
-                    call = (lambda _: "a step before it failed") if lost else run
-                    running[pool.submit(call, step)] = step
+            while order.ready or running:
+                while order.ready and len(running) < jobs:
+                    step = order.ready.pop(0)
+                    running[pool.submit(order.lost if order.lost(step) else run, step)] = step
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     step = running.pop(future)
                     reason = future.result()
-                    if reason:
-                        failed.add(step["action"])
+                    order.end(step, reason)
                     yield step, reason
-                    for follower in after.get(step["action"], ()):
-                        waiting[follower["action"]].discard(step["action"])
-                        if not waiting[follower["action"]]:
-                            ready.append(follower)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

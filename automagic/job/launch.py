@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,11 @@ def launch_lines(
         if "\n" in line or "\r" in line:
             raise UserError(f"a path has a line break in it: {line!r}", hint="Rename that file or folder.")
     return "\n".join(lines) + "\n"
+
+
+def apptainer_of(kind: str, named: str) -> str:
+    """Return the Apptainer that starts a job: on this machine the one on the path, else the one that the site names."""
+    return (shutil.which("apptainer") if kind == "local" else None) or named
 
 
 def carried(image: Path) -> bool:

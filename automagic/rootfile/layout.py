@@ -164,16 +164,15 @@ def _read_directory(data: Buffer, head: int, top: bool) -> Directory:
 def directories(data: Buffer, header: Header) -> Iterator[Directory]:
     """Yield the root directory and all below it, each once."""
     top = header.begin + header.nbytes_name
-    waiting, seen, lists, room = [top], set(), {0}, header.end
+    waiting, seen, lists, room = [top], set(), set(), header.end
     while waiting:
         head = waiting.pop()
         if head in seen:
             continue
         seen.add(head)
         directory = _read_directory(data, head, head == top)
-        if (
-            directory.seek_keys in lists and directory.seek_keys
-        ):  # else a made-up file could have one long list read a thousand times
+        # else a made-up file could have one long list read a thousand times
+        if directory.seek_keys and directory.seek_keys in lists:
             raise RootError(f"two of its directories share the list of keys at byte {directory.seek_keys}")
         lists.add(directory.seek_keys)
         room -= directory.rest.start - directory.seek_keys

@@ -20,11 +20,11 @@ from automagic.bookkeeping import Folder, Journal, catalog, links, strays
 from automagic.bookkeeping.lock import user
 from automagic.bookkeeping.usage import Usage
 from automagic.errors import UserError
-from automagic.executors import Executor, LocalExecutor
+from automagic.executors import Executor
+from automagic.executors.choose import executor_of
 from automagic.graph.asked import Asked
 from automagic.graph.task import Task
 from automagic.job.bundle import bundle
-from automagic.job.launch import LAUNCHER
 from automagic.plan import Plan, make_plan
 from automagic.runner.driver import Driver
 from automagic.runner.estimate import Estimate
@@ -219,12 +219,7 @@ def load(asked: Asked, selected: list[str]) -> dict[str, Task]:
 
 def make_executor(session: Session, pyz: Path, cores: int) -> Executor:
     """Return the executor that ``site.toml`` names."""
-    site = session.site
-    if site.executor == "local":
-        return LocalExecutor(pyz, cores or site.local.cores, site.local.memory_mb)
-    from automagic.executors.condor import CondorExecutor
-
-    return CondorExecutor(session.folder.work.resolve(), site.condor, session.folder.name, pyz, LAUNCHER)
+    return executor_of(session.site, session.folder.work, session.folder.name, pyz, cores)
 
 
 def about_driver(session: Session, engines: Iterable[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from automagic.bookkeeping.store import Receipt, read_receipt
 from automagic.executors import Request
 from automagic.graph.task import Output, Resources, Task
-from automagic.job.launch import launch_lines, place
+from automagic.job.launch import apptainer_of, launch_lines, place
 from automagic.job.publish import look_again, publish, sync_folder
 from automagic.job.spec import signature
 from automagic.runner.session import File, Session
@@ -77,9 +77,7 @@ class Jobs:
         if image is not None or self.kind != "local":
             inputs = tuple((f"{each['role']}/{each['name']}", Path(each["path"])) for each in spec["inputs"])
         if image is not None:
-            apptainer = self.session.site.condor.apptainer
-            if self.kind == "local":
-                apptainer = shutil.which("apptainer") or apptainer
+            apptainer = apptainer_of(self.kind, self.session.site.condor.apptainer)
             lines = launch_lines(folder, image, self.pyz, inputs, self.kind, apptainer)
             (folder / "launch").write_text(lines, encoding="utf-8")
         needs = spec["resources"]

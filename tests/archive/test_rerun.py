@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from automagic.archive.bag import archive
 from automagic.archive.page import write_page
 from automagic.archive.reader import Archive
-from automagic.archive.rerun import Asked, rerun
+from automagic.archive.rerun import Asked, _job, rerun
 from automagic.cli import main
 from automagic.errors import UserError
 from tests.archive.toy import Toy
@@ -145,3 +145,14 @@ def test_a_step_that_fails_now_is_told_with_all_after_it(tmp_path):
     assert "ended with code 3" in reasons["1.fits"]
     assert reasons["f.ecsv"] == "a step before it failed"
     assert told["summary"]["identical"] == 4
+
+
+def test_no_code_of_an_archive_runs_on_the_host(bag, tmp_path):
+    (tmp_path / "work").mkdir()
+    inside, outside = {"image": {"name": "mars"}}, {"image": None}
+    with Archive(bag) as opened:
+        own = opened.read("data/job.pyz") + b"of a stranger"
+        opened.copy = lambda name, target: target.write_bytes(own)
+        assert _job(opened, [inside, outside], tmp_path).read_bytes() != own
+        assert _job(opened, [outside], tmp_path).read_bytes() != own
+        assert _job(opened, [inside], tmp_path).read_bytes() == own
