@@ -14,6 +14,7 @@ from automagic.analysis.explain import explain
 from automagic.analysis.sections import Data, Document, LightCurve, Reconstruction, Source, Spectrum, Theta2
 from automagic.analysis.site import Site
 from automagic.errors import UserError
+from automagic.kinds import KINDS
 from automagic.staging.urls import is_remote
 
 SITE_VARIABLE = "AUTOMAGIC_SITE"
@@ -52,6 +53,11 @@ class Analysis:
     def name(self) -> str:
         """Name of the folder."""
         return self.folder.name
+
+    @property
+    def geometry(self) -> str:
+        """Geometry of the Monte Carlo: what is asked for, or that of the kind of analysis."""
+        return self.reconstruction.geometry or KINDS[self.kind].geometry
 
     def marssys(self, engine: str) -> Path:
         """Return the folder of an engine's programs; that of ``"openmars"`` is the project's own by default.

@@ -25,23 +25,24 @@ from automagic.analysis.fields import (
     Wobbles,
     ZenithRange,
 )
-
-PLANNED_KINDS = ("moon", "mataju", "mataju-sumt", "diffuse")
-"""Kinds of analysis that are planned and not there yet."""
+from automagic.kinds import KINDS, PLANNED
 
 Ebl = Literal["none", "dominguez", "finke", "franceschini", "franceschini17", "saldana-lopez21"]
 
 
 def _kind(given: Any) -> Any:
-    if given in PLANNED_KINDS:
-        raise ValueError("this kind of analysis cannot be done yet; allowed: 'standard'")
+    allowed = [kind for kind in KINDS if kind not in PLANNED]
+    if given in PLANNED:
+        raise ValueError(f"this kind of analysis cannot be done yet; allowed: {', '.join(map(repr, allowed))}")
     return given
 
 
 class General(Section):
-    """``[analysis]``: what kind of analysis, with which programs."""
+    """``[analysis]``: what kind of analysis (`automagic.kinds`), with which programs."""
 
-    kind: Annotated[Literal["standard"], BeforeValidator(_kind)] = "standard"
+    kind: Annotated[Literal["standard", "moon", "mataju", "mataju-sumt", "diffuse"], BeforeValidator(_kind)] = (
+        "standard"
+    )
     engine: Literal["openmars", "mars"] = "openmars"
 
 
@@ -58,7 +59,7 @@ class Data(Section):
     """``[data]``: which runs.
 
     A run that is not known well enough to be judged by a key is taken, with a remark. Where a key is not given, the
-    usual limit of the kind of analysis counts (`automagic.selection.defaults`); *all* below means: no limit.
+    usual limit of the kind of analysis counts (`automagic.kinds`); *all* below means: no limit.
 
     Attributes
     ----------
@@ -142,10 +143,13 @@ class Data(Section):
 
 
 class Reconstruction(Section):
-    """``[reconstruction]``: energies from look-up tables or a random forest; which Monte Carlo geometry."""
+    """``[reconstruction]``: energies from look-up tables or a random forest; which Monte Carlo geometry.
+
+    `geometry` is that of the kind of analysis by default.
+    """
 
     energy: Literal["lut", "forest"] = "lut"
-    geometry: Literal["w0", "wr"] = "w0"
+    geometry: Literal["w0", "wr", "wd"] | None = None
 
 
 class Spectrum(Section):

@@ -76,7 +76,7 @@ def _groups(asked: Analysis, selection: Selection) -> tuple[list[Match], list[st
     if asked.data.level == "dl3" or not selection.runs:
         return [], []
     off = select_off(asked, find_runs(asked, "off"))
-    groups = match(selection.runs, find_mc(asked), off.runs, asked.reconstruction.geometry)
+    groups = match(selection.runs, find_mc(asked), off.runs, asked.geometry)
     return groups, [f"off data: {note}" for note in off.notes if " left out: " in note]
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from automagic.analysis import Analysis
 from automagic.graph.task import Output, Source, Task
 from automagic.index import DataFile, McSet, Run, find_runs
+from automagic.kinds import Values
 from automagic.naming import DataName, McName
 from automagic.programs import Setup
 from automagic.selection.choose import select_off
@@ -44,6 +45,20 @@ class Build:
         """Add a note, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def at(self, label: str, values: Values) -> Build:
+        """Return the same graph for one level of the analysis: with card values of its own, and a label for its tasks.
+
+        Parameters
+        ----------
+        label
+            Part of names of tasks and folders; letters, digits and ``_.-``.
+        values
+            By program and key; they stand over those of the kind.
+        """
+        programs = {*self.setup.values, *values}
+        joined = {each: {**self.setup.values.get(each, {}), **values.get(each, {})} for each in programs}
+        return replace(self, setup=replace(self.setup, values=joined, label=label))
 
     @cached_property
     def off_runs(self) -> list[Run]:

@@ -9,14 +9,19 @@ from automagic.analysis import Analysis
 from automagic.graph.build import Build
 from automagic.graph.data import run_conditions, superstar_input
 from automagic.graph.models import models
+from automagic.graph.refine import refined
 from automagic.graph.task import Input, Task
 from automagic.index import McSet, Run, find_mc, find_runs
+from automagic.kinds import KINDS
 from automagic.naming import DataName
 from automagic.programs import PROGRAMS, Setup, magic_dl3, melibea, quate, science
 from automagic.programs.base import check_overrides
 from automagic.programs.inputs import made_inputs, source_input
 from automagic.selection import select
 from automagic.selection.matching import choose_mc, mc_remarks
+
+DL3_CHECKS: dict[str, object] = {"fits": True, "hdus": ["EVENTS"]}
+"""What must be true of a DL3 file that the science steps read."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def expand(analysis: Analysis) -> Graph:
         Where a card override is wrong, no run remains, or storage is not there.
     """
     folders = analysis.marssys(analysis.engine), analysis.marssys("openmars")
-    setup = Setup(analysis.engine, *folders, analysis.cards, image_cards(analysis))
+    setup = Setup(analysis.engine, *folders, analysis.cards, image_cards(analysis), KINDS[analysis.kind].cards)
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
     build = Build(analysis, setup, notes=list(selection.notes))
@@ -84,9 +89,9 @@ def image_cards(analysis: Analysis) -> dict[str, dict[str, str]]:
 def dl3_inputs(build: Build, runs: list[Run]) -> list[Input]:
     """Bring all runs to DL3; return inputs of the science steps."""
     if build.analysis.data.level == "dl3":
-        checks = {"fits": True, "hdus": ["EVENTS"]}
-        return [source_input("dl3", file, checks) for run in runs for file in build.fetched(run).files]
-    geometry = build.analysis.reconstruction.geometry
+        files = [(run, source_input("dl3", file, DL3_CHECKS)) for run in runs for file in build.fetched(run).files]
+        return [refined(build, run, file, None) for run, file in files]
+    geometry = build.analysis.geometry
     sets = find_mc(build.analysis)
     chosen = [(run, *choose_mc(run, sets, geometry)) for run in runs]
     trained: dict[str, tuple[list[Input], list[Input]]] = {}
@@ -121,7 +126,7 @@ def dl3_of(build: Build, run: Run, made: list[Input], test: list[Input], problem
         applied = melibea.task(build.setup, what, name, source, made, energy, conditions, problem, times)
         data = made_inputs("data", build.add(applied), checks)[0]
     task = magic_dl3.task(build.setup, what, name, data, test, conditions, problem)
-    return made_inputs("dl3", build.add(task), {"fits": True, "hdus": ["EVENTS"]})
+    return [refined(build, run, dl3, data) for dl3 in made_inputs("dl3", build.add(task), DL3_CHECKS)]
 
 
 def quality_times(build: Build, what: str, data: Input, conditions: dict[str, object]) -> list[Input]:
@@ -136,5 +141,5 @@ def add_science(build: Build, files: list[Input]) -> None:
     """Add the science steps."""
     index = build.add(science.task(build.setup, "index", build.analysis, files))
     inputs = [*files, *made_inputs("dl3", index, {"fits": True})]
-    for step in ("theta2", "spectrum", "lightcurve"):
+    for step in KINDS[build.analysis.kind].steps:
         build.add(science.task(build.setup, step, build.analysis, inputs))

@@ -11,6 +11,7 @@ from typing import Any
 from automagic import cards
 from automagic.errors import UserError
 from automagic.graph.task import Input, Output, Resources, Task
+from automagic.kinds import Values
 
 COMMON_EXIT_CODES = {
     2: "wrong arguments, or a general failure",
@@ -88,6 +89,11 @@ class Setup:
         Folder of openmars, which has the simulator; the same as `marssys` where that is the engine.
     cards
         Default cards of the engines that have an image: text by file name, by engine.
+    values
+        Card values by program and key that the kind of analysis, or one level of it, has otherwise than the default.
+    label
+        Of a level of the analysis, such as one of moonlight; it ends the names of its tasks, and its products have a
+        folder of that name. Empty where there is but one.
     overrides
         ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a
         dot (``M1.`` of ``star``) is for that variant alone.
@@ -98,10 +104,13 @@ class Setup:
     openmars: Path
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
+    label: str = ""
 
     def card(self, wrapper: Wrapper, values: Mapping[str, object] | None = None, variant: str = "") -> str:
-        """Render a card: the default, the wrapper's `values` over it, and what the person wrote over both."""
-        given = {key: cards.value(key, value) for key, value in (values or {}).items()}
+        """Render a card: the default, over it the wrapper's `values`, the kind's, and what the person wrote."""
+        together = {**(values or {}), **self.values.get(wrapper.program, {})}
+        given = {key: cards.value(key, value) for key, value in together.items()}
         default = wrapper.default(self, variant)
         own = {key: cards.value(key, value) for key, value in self.written(wrapper, variant).items()}
         return cards.render(cards.merge(default, given, own))
@@ -139,7 +148,7 @@ class Setup:
         threads = int(str(own.get("AutoMAGIC.Threads", 1)))
         needs = resources or wrapper.resources
         return Task(
-            name=f"{wrapper.stage}:{what}",
+            name=f"{wrapper.stage}:{what}{self.label and '.' + self.label}",
             stage=wrapper.stage,
             program=wrapper.program,
             engine=wrapper.engine or self.engine,
@@ -147,7 +156,7 @@ class Setup:
             arguments=tuple(arguments),
             card=card,
             inputs=tuple(inputs),
-            outputs=tuple(outputs),
+            outputs=tuple(self._placed(each) for each in outputs),
             resources=replace(needs, cores=max(needs.cores, threads)),
             clock=str(own.get("AutoMAGIC.Clock", "fixed")),
             threads=threads,
@@ -156,6 +165,13 @@ class Setup:
             conditions={key: value for key, value in conditions.items() if value is not None},
             problem=problem,
         )
+
+    def _placed(self, output: Output) -> Output:
+        """Return an output with its link in the folder of the label."""
+        if not self.label or not output.link:
+            return output
+        folder, _, name = output.link.rpartition("/")
+        return replace(output, link=f"{folder}/{self.label}/{name}")
 
 
 @cache

@@ -10,10 +10,11 @@ from automagic.analysis import load
 from automagic.analysis.sections import Data
 from automagic.errors import UserError
 from automagic.index.runs import DataFile, Run
+from automagic.kinds import defaults
 from automagic.naming import DataName
 from automagic.selection.checks import CHECKS
 from automagic.selection.choose import WORDS, judge, select, select_off
-from automagic.selection.defaults import defaults, limits
+from automagic.selection.defaults import limits
 
 RA, DEC = 83.6333, 22.0145
 
