@@ -130,7 +130,10 @@ CREATE TABLE made (
     form          VARCHAR,
     engine_digest VARCHAR,
     attempt       VARCHAR,        -- NULL where the action was found in the store
-    time          VARCHAR
+    time          VARCHAR,
+    origin        VARCHAR,        -- the analysis or store that it was taken from; NULL where it was made here
+    host          VARCHAR,        -- where its job ran, and the CPU time of that (s); NULL where it was found in the store
+    cpu_s         DOUBLE          -- from an earlier time of this analysis: then jobs has them
 );
 
 -- Files that the tasks made, as they are in store/. One row a file of what was last done for a task.

@@ -20,7 +20,7 @@ COLUMNS = {
     **dict.fromkeys(
         ("time", "event", "task", "action", "attempt", "reason", "cause", "host", "environment"), "VARCHAR"
     ),
-    **dict.fromkeys(("recipe", "form", "engine_digest"), "VARCHAR"),
+    **dict.fromkeys(("recipe", "form", "engine_digest", "origin"), "VARCHAR"),
     **dict.fromkeys(("wall_s", "cpu_s", "max_rss_mb", "scratch_mb", "input_mb", "requested_mb"), "DOUBLE"),
     "exit_code": "INTEGER",
     "again": "BOOLEAN",

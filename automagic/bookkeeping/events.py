@@ -28,14 +28,19 @@ FROM attempts a LEFT JOIN events e ON e.n = a.last LEFT JOIN g.tasks t ON t.task
 
 _LAST = """
 CREATE TEMP TABLE last AS
-SELECT e.n, t.position, t.task, e.action, e.recipe, e.form, e.engine_digest, e.attempt, e.time,
+SELECT e.n, t.position, t.task, e.action, e.recipe, e.form, e.engine_digest, e.attempt, e.time, e.host, e.cpu_s,
        from_json(e.inputs, '[["VARCHAR"]]') AS inputs, from_json(e.outputs, '[["VARCHAR"]]') AS outputs
 FROM events e JOIN g.tasks t USING (task)
 WHERE e.n IN (SELECT max(n) FROM events WHERE event IN ('done', 'found') AND task IS NOT NULL GROUP BY task)
 """
 
 _MADE = """
-INSERT INTO made SELECT task, action, recipe, form, engine_digest, attempt, time FROM last ORDER BY position
+INSERT INTO made
+WITH origins AS (
+    SELECT action, arg_max(coalesce(CASE WHEN event = 'found' THEN origin END, ''), n) AS origin
+    FROM events WHERE event = 'done' OR origin IS NOT NULL GROUP BY action)
+SELECT task, action, recipe, form, engine_digest, attempt, time, nullif(origin, ''), host, cpu_s
+FROM last LEFT JOIN origins USING (action) ORDER BY position
 """
 
 _PRODUCTS = """
