@@ -1,9 +1,9 @@
 """Takes an entry of another store over by its action: checked, linked or copied, and told in the journal.
 
 The entry becomes the store's own: whichever of the two is removed later, the other stays whole. A hard link is another
-name of the same read-only file. It changes the file's ctime, which is what tells that a file was touched; so the file is
-looked at right before and right after, and where nothing but ctime has changed, both sides remember the new signature
-and nobody has to read the file again.
+name of the same read-only file. It changes the file's ctime, which is what tells that a file was touched; so the file
+is looked at right before and right after, and where nothing but ctime has changed, both sides remember the new
+signature and nobody has to read the file again.
 """
 
 from __future__ import annotations
@@ -127,6 +127,29 @@ def taken(task: str, receipt: Receipt, origin: str) -> dict[str, Any]:
     """
     told = {**measured(receipt), **facts(receipt)}
     return {"event": "found", "task": task, "action": receipt["action"], "origin": origin, **told}
+
+
+def give_back(target: Path, entry: Path, known: HashCache) -> None:
+    """Remove an entry that was taken by hard links; the other side remembers its files as they are then.
+
+    Parameters
+    ----------
+    target
+        The entry that goes.
+    entry, known
+        The one that it was taken from, and what is remembered of that one's files.
+    """
+    receipt = read_receipt(target) or {}
+    for product in receipt.get("outputs", ()):
+        source, place = entry / product["name"], target / product["name"]
+        with contextlib.suppress(OSError):
+            before = signature(source)
+            same = os.path.samefile(source, place) and known.remembers(source, before, product["sha256"])
+            place.unlink()
+            after = signature(source)
+            if same and after[:3] == before[:3]:
+                known.remember(source, product["sha256"], after)
+    shutil.rmtree(target, ignore_errors=True)
 
 
 def _refused(receipt: Receipt | None, action: str, outputs: Iterable[Output]) -> str:

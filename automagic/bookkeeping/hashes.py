@@ -157,6 +157,10 @@ class HashCache:
             self._known[key] = entry
         self._new[key] = entry
 
+    def remembers(self, path: str | Path, seen: list[int], digest: str) -> bool:
+        """Tell whether a file with this signature is known to have this hash."""
+        return self._find(self.key(path)) == (seen, digest)
+
     def recall(self, path: Path) -> tuple[int, str] | None:
         """Return size and hash of a file as last seen, without looking at it; `None` where it never was."""
         found = self._find(self.key(path))

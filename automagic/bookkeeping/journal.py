@@ -3,9 +3,10 @@
 Events: ``start`` and ``end`` of a driver run; ``submitted``, ``started``, ``done``, ``failed`` (with ``again`` where it
 is tried again), ``cancelled`` of an attempt at a task, and ``note`` of what happened to it on the way (``cause``,
 ``detail``); ``found`` where the store had a task's action from earlier, or was given it from another analysis or store
-(``origin``); ``stopped`` of a stage in which too much failed; ``blocked`` and ``problem`` of a task that was never
-started; ``recalled`` and ``waiting`` (files on tape), ``staged`` and ``released`` (files in the cache); ``differs`` of a
-product that came out otherwise when its task was run again. ``done`` and ``found`` tell hashes of what was read and made.
+(``origin``); ``derived`` of an analysis that begins as another one with a key changed; ``stopped`` of a stage in which
+too much failed; ``blocked`` and ``problem`` of a task that was never started; ``recalled`` and ``waiting`` (files on
+tape), ``staged`` and ``released`` (files in the cache); ``differs`` of a product that came out otherwise when its task
+was run again. ``done`` and ``found`` tell hashes of what was read and made.
 """
 
 from __future__ import annotations

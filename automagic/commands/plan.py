@@ -19,6 +19,7 @@ def plan(analysis: str, tasks: tuple[str, ...], why: str | None, other: str | No
     """Tell what ./doit would run in ANALYSIS now, and why; nothing runs. TASKS: only these, with all that they need."""
     import json
 
+    from automagic.derive.basis import basis_of
     from automagic.plan import make_plan, text
     from automagic.runner.current import open_session
     from automagic.runner.find import find_analysis, find_tasks, stages_of
@@ -34,6 +35,7 @@ def plan(analysis: str, tasks: tuple[str, ...], why: str | None, other: str | No
     words = find_tasks([*tasks, *([why] if why else [])], asked, session.folder.root, stages_of(asked))
     names = [name for word in words for name in asked.matching(word)] if words else None
     made = make_plan(session, names)
+    made.basis = basis_of(session)
     try:
         if as_json:
             click.echo(json.dumps(text.data(made, why), ensure_ascii=False, indent=1))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from automagic.plan.plan import CANNOT, Plan
 
@@ -14,6 +17,21 @@ WHERE state = 'done' AND cpu_s IS NOT NULL AND name IN (SELECT unnest(?)) GROUP 
 _MADE = """
 SELECT program, median(size) FROM (
     SELECT t.program, sum(p.size) AS size FROM products p JOIN g.tasks t USING (task)
+    WHERE t.program IN (SELECT unnest(?)) GROUP BY t.task, t.program)
+GROUP BY 1
+"""
+
+
+# the same of another analysis, from the exports of its catalog
+_SEEN_THERE = """
+SELECT program, median(cpu_s) FROM read_parquet(?, hive_partitioning = false)
+WHERE state = 'done' AND cpu_s IS NOT NULL AND program IN (SELECT unnest(?)) GROUP BY 1
+"""
+
+_MADE_THERE = """
+SELECT program, median(size) FROM (
+    SELECT t.program, sum(p.size) AS size FROM read_parquet(?, hive_partitioning = false) p
+    JOIN read_parquet(?, hive_partitioning = false) t USING (task)
     WHERE t.program IN (SELECT unnest(?)) GROUP BY t.task, t.program)
 GROUP BY 1
 """
@@ -36,6 +54,17 @@ class History:
         wanted = [list({program for program, _ in self.count})]
         self.cpu = dict(plan.connection.execute(_SEEN, wanted).fetchall())
         self.size = dict(plan.connection.execute(_MADE, wanted).fetchall())
+        if plan.basis is not None:
+            self._learn(plan.connection, plan.basis.exports, wanted)
+
+    def _learn(self, connection: Any, exports: Path, wanted: list[list[str]]) -> None:
+        """Take what never ran here from another analysis, where its catalog tells."""
+        import duckdb
+
+        jobs, products, tasks = (str(exports / f"{name}.parquet") for name in ("jobs", "products", "tasks"))
+        with contextlib.suppress(duckdb.Error):
+            self.cpu = {**dict(connection.execute(_SEEN_THERE, [jobs, *wanted]).fetchall()), **self.cpu}
+            self.size = {**dict(connection.execute(_MADE_THERE, [products, tasks, *wanted]).fetchall()), **self.size}
 
     def estimate(self, stage: str | None = None) -> Cost:
         """Estimate the cost of all that would run, or of one stage: each task as the median of its program's jobs."""

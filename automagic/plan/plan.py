@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automagic.bookkeeping import catalog, stale
@@ -14,6 +15,25 @@ if TYPE_CHECKING:
     from automagic.runner.session import Session
 
 RUN, WAIT, CANNOT = "run", "wait", "cannot"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The analysis that one was derived from, for tasks that were never done here.
+
+    Attributes
+    ----------
+    name
+        Of the other analysis.
+    reasons
+        By task, in what it differs from the same one there; see `automagic.plan.diff.compare`.
+    exports
+        Folder of its catalog's exports, which know what jobs took there.
+    """
+
+    name: str
+    reasons: dict[str, list[str]]
+    exports: Path
 
 
 @dataclass
@@ -40,6 +60,8 @@ class Plan:
         Staging tasks whose files selected tasks read.
     staging
         All staging tasks that are selected.
+    basis
+        Where the analysis was derived from another one that is still there.
     """
 
     session: Session
@@ -52,6 +74,7 @@ class Plan:
     found: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
     staging: list[str] = field(default_factory=list)
+    basis: Basis | None = None
 
     @property
     def up_to_date(self) -> int:

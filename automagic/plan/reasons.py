@@ -102,8 +102,13 @@ class Reasons:
         return []
 
     def _never(self, name: str) -> str:
-        why = self._failed.get(name)
-        return f"it failed last time: {why}" if why else "it was never made"
+        why, basis = self._failed.get(name), self.plan.basis
+        if why or basis is None:
+            return f"it failed last time: {why}" if why else "it was never made"
+        told = basis.reasons.get(name)
+        if told:
+            return "; ".join(told)
+        return f"it reads other files than in {basis.name}" if name in self.plan.waits else "it was never made"
 
     def _lacking(self, name: str) -> list[str]:
         rows = self.plan.connection.execute("SELECT name FROM products WHERE task = ?", [name]).fetchall()

@@ -48,7 +48,8 @@ def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
     yield ""
     cost = history.estimate()
     if cost.cpu_h or cost.disk:
-        yield f"in all{_cost(cost)}, judged by what such jobs took here before"
+        where = "here" if plan.basis is None else f"in {plan.basis.name} and here"
+        yield f"in all{_cost(cost)}, judged by what such jobs took {where} before"
     elif cost.unknown:
         yield "how long that takes is not known: none of these programs has run in this analysis"
     if count[WAIT]:
@@ -69,10 +70,11 @@ def _cost(cost: Cost) -> str:
     if not (cost.cpu_h or cost.disk):
         return ""
     more = f", {cost.unknown} tasks of unknown cost" if cost.unknown else ""
-    return f", about {_time(3600 * cost.cpu_h)} and {human(cost.disk)}{more}"
+    return f", about {spent(3600 * cost.cpu_h)} and {human(cost.disk)}{more}"
 
 
-def _time(cpu_s: float) -> str:
+def spent(cpu_s: float) -> str:
+    """Say a CPU time in words."""
     if cpu_s < 60:
         return f"{cpu_s:.1f} CPU seconds"
     return f"{cpu_s / 60:.1f} CPU minutes" if cpu_s < 3600 else f"{cpu_s / 3600:.1f} CPU hours"
