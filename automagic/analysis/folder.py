@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Analysis:
         The sections of ``analysis.toml``; `cards` is overrides by program and key.
     site
         What ``site.toml`` says, or this machine.
+    unchecked
+        Keys for cards that autoMAGIC does not know, by program: passed on as they are.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Analysis:
     lightcurve: LightCurve
     theta2: Theta2
     site: Site
+    unchecked: dict[str, dict[str, str | int | float | bool]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -122,6 +125,7 @@ def load(folder: Path) -> Analysis:
         lightcurve=document.lightcurve,
         theta2=document.theta2,
         site=site,
+        unchecked=document.unchecked,
     )
 
 

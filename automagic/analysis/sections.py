@@ -204,15 +204,19 @@ def flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
     return result
 
 
-def _cards(given: Any) -> Any:
+def _cards(given: Any, section: str = "cards") -> Any:
     if not isinstance(given, dict) or not all(isinstance(each, dict) for each in given.values()):
-        raise ValueError("write one table a program, like [cards.star]")
+        raise ValueError(f"write one table a program, like [{section}.star]")
     cards = {program: flat(table) for program, table in given.items()}
     for program, table in cards.items():
         for key, value in table.items():
             if not isinstance(value, str | int | float | bool):
-                raise ValueError(f"[cards.{program}] {key} must be text, a number or true/false, not {value!r}")
+                raise ValueError(f"[{section}.{program}] {key} must be text, a number or true/false, not {value!r}")
     return cards
+
+
+def _unchecked(given: Any) -> Any:
+    return _cards(given, "unchecked")
 
 
 class Document(Section):
@@ -228,3 +232,6 @@ class Document(Section):
     spectrum: Spectrum = Spectrum()
     lightcurve: LightCurve = LightCurve()
     theta2: Theta2 = Theta2()
+    unchecked: Annotated[dict[str, dict[str, str | int | float | bool]], BeforeValidator(_unchecked)] = Field(
+        default_factory=dict
+    )

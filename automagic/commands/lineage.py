@@ -31,6 +31,7 @@ def lineage(analysis: str, product: str, files: bool, as_json: bool) -> None:
         raise UserError(f"{folder.name} has no catalog yet", hint=f"Run it: ./doit analysis={analysis}") from None
     with connection:
         rows = trace(connection, task)
+        origins = dict(connection.execute("SELECT task, origin FROM made WHERE origin IS NOT NULL").fetchall())
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
@@ -40,6 +41,7 @@ def lineage(analysis: str, product: str, files: bool, as_json: bool) -> None:
     last = None
     for row in rows:
         if row["task"] != last:
-            click.echo(f"{row['task']}  action {row['action'][:16]}…")
+            where = f"  taken from {origins[row['task']]}" if row["task"] in origins else ""
+            click.echo(f"{row['task']}  action {row['action'][:16]}…{where}")
             last = row["task"]
         click.echo(f"    {row['role']}/{row['name']}  sha256 {row['sha256'][:12]}…  {row['from_task'] or row['path']}")

@@ -54,7 +54,8 @@ class Part:
 
 def parts(text: str) -> Iterator[Part]:
     """Yield headers and statements of a text that `tomllib` has read already, in order."""
-    place, table, arrays = 0, (), set[Path]()
+    table: Path = ()
+    place, arrays = 0, set[Path]()
     while place < len(text):
         start = place
         place = _blank(text, place)
@@ -327,9 +328,10 @@ def _inserted(text: str, found: list[Part], table: Path, line: str) -> str:
     """Put a line behind the last statement of a table, indented like that."""
     inside = [part for part in found if part.above == table]
     statements = [part for part in inside if part.value is not None]
-    last = (statements or inside or [None])[-1]
-    place = last.end if last is not None else _after_comments(text)
-    indent = re.match(r"[ \t]*", text[last.start :])[0] if last is not None else ""  # type: ignore[index]
+    place, indent = _after_comments(text), ""
+    if inside:
+        last = (statements or inside)[-1]
+        place, indent = last.end, re.split(r"[^ \t]", text[last.start :], maxsplit=1)[0]
     newline = _newline(text)
     before = text[:place]
     return before + (newline if before and not before.endswith("\n") else "") + indent + line + newline + text[place:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automagic.analysis import Analysis
@@ -17,6 +17,7 @@ from automagic.naming import DataName
 from automagic.programs import PROGRAMS, Setup, magic_dl3, melibea, quate, science
 from automagic.programs.base import check_overrides
 from automagic.programs.inputs import made_inputs, source_input
+from automagic.programs.unchecked import check_unchecked
 from automagic.selection import select
 from automagic.selection.matching import choose_mc, mc_remarks
 
@@ -68,7 +69,9 @@ def expand(analysis: Analysis) -> Graph:
     """
     folders = analysis.marssys(analysis.engine), analysis.marssys("openmars")
     setup = Setup(analysis.engine, *folders, analysis.cards, image_cards(analysis), KINDS[analysis.kind].cards)
+    setup = replace(setup, unchecked=analysis.unchecked)
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
+    check_unchecked(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
     build = Build(analysis, setup, notes=list(selection.notes))
     add_science(build, dl3_inputs(build, selection.runs))

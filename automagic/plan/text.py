@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from automagic.plan.cost import Cost, History
 from automagic.plan.look import human
 from automagic.plan.plan import CANNOT, RUN, WAIT, Plan
 from automagic.plan.reasons import Reasons
+from automagic.programs.unchecked import notes
 
 FEW = 3
 """So many tasks are named of those with the same reason, and so many reasons of a stage."""
@@ -33,6 +35,7 @@ def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
     count = {state: len(plan.names(state)) for state in WORDS}
     told = [f"{number} {WORDS[state]}" for state, number in count.items() if number]
     yield f"{name}: of {plan.selected} tasks {', '.join(told)}; {plan.up_to_date} up to date"
+    yield from notes(json.loads(plan.session.ask().about("unchecked") or "{}"))
     reasons, history = Reasons(plan), History(plan)
     for stage, groups in _grouped(plan, reasons).items():
         names = [name for group in groups.values() for name in group]
@@ -121,12 +124,17 @@ def why(plan: Plan, name: str) -> Iterator[str]:
 def _last(plan: Plan, name: str) -> Iterator[str]:
     """Say when a task was last done, where."""
     row = plan.connection.execute(
-        "SELECT m.time, m.action, j.host FROM made m LEFT JOIN jobs j ON j.attempt = m.attempt WHERE m.task = ?", [name]
+        "SELECT m.time, m.action, coalesce(j.host, m.host), m.origin FROM made m "
+        "LEFT JOIN jobs j ON j.attempt = m.attempt WHERE m.task = ?",
+        [name],
     ).fetchone()
     if row is not None:
         where = f" on {row[2]}" if row[2] else ""
         folder = plan.session.folder
-        yield f"  last done {row[0]}{where}, in {folder.action(row[1]).relative_to(folder.root)}"
+        told = (
+            f"last done {row[0]}{where}" if row[3] is None else f"done{where} for {row[3]}, taken from there {row[0]}"
+        )
+        yield f"  {told}, in {folder.action(row[1]).relative_to(folder.root)}"
 
 
 def data(plan: Plan, name: str | None = None) -> dict[str, Any]:

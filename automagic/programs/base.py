@@ -94,6 +94,9 @@ class Setup:
     label
         Of a level of the analysis, such as one of moonlight; it ends the names of its tasks, and its products have a
         folder of that name. Empty where there is but one.
+    unchecked
+        ``[unchecked.…]`` of the analysis: keys that autoMAGIC does not know, passed on as they are
+        (`automagic.programs.unchecked`).
     overrides
         ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a
         dot (``M1.`` of ``star``) is for that variant alone.
@@ -106,13 +109,15 @@ class Setup:
     cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     values: Values = field(default_factory=dict)
     label: str = ""
+    unchecked: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def card(self, wrapper: Wrapper, values: Mapping[str, object] | None = None, variant: str = "") -> str:
         """Render a card: the default, over it the wrapper's `values`, the kind's, and what the person wrote."""
         together = {**(values or {}), **self.values.get(wrapper.program, {})}
         given = {key: cards.value(key, value) for key, value in together.items()}
         default = wrapper.default(self, variant)
-        own = {key: cards.value(key, value) for key, value in self.written(wrapper, variant).items()}
+        unknown = replace(self, overrides=self.unchecked).written(wrapper, variant) if self.unchecked else {}
+        own = {key: cards.value(key, value) for key, value in {**self.written(wrapper, variant), **unknown}.items()}
         return cards.render(cards.merge(default, given, own))
 
     def written(self, wrapper: Wrapper, variant: str) -> dict[str, object]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from automagic.bookkeeping import Folder
 from automagic.bookkeeping.catalog import connect
+from automagic.bookkeeping.origin import read_origin
 from automagic.cards import read_text
 from automagic.errors import UserError
+from automagic.report.unchecked import unchecked
 
 Row = dict[str, Any]
 
@@ -69,6 +71,12 @@ SELECT DISTINCT j.environment FROM jobs j JOIN tasks t ON t.action = j.action
 WHERE j.state = 'done' AND t.state = 'done' AND j.environment IS NOT NULL ORDER BY ALL
 """
 
+TAKEN = """
+SELECT m.origin, count(*) AS tasks, sum(m.cpu_s) AS cpu_s, string_agg(DISTINCT m.host, ', ' ORDER BY m.host) AS hosts
+FROM made m JOIN tasks t USING (task, action)
+WHERE m.origin IS NOT NULL AND t.state = 'done' GROUP BY m.origin ORDER BY m.origin
+"""
+
 TRUTH = """
 SELECT DISTINCT c.text FROM tasks t JOIN cards c ON c.card = t.card WHERE t.stage = 'sim' ORDER BY c.text
 """
@@ -123,6 +131,9 @@ def _collect(folder: Folder, connection: Any) -> dict[str, Any]:
         "truth": _truth([row["text"] for row in ask(TRUTH)]),
         "simulated": bool(ask("SELECT 1 AS one FROM tasks WHERE stage = 'sim' LIMIT 1")),
         "versions": _versions(),
+        "origin": read_origin(folder),
+        "taken": ask(TAKEN),
+        "unchecked": unchecked(folder),
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from automagic.bookkeeping import Folder
 from automagic.bookkeeping.driver import Driver, find_driver
 from automagic.bookkeeping.journal import journals
+from automagic.bookkeeping.origin import read_origin
 from automagic.executors.policy import POLICIES, policy
 
 Row = dict[str, Any]
@@ -143,10 +144,12 @@ def collect(folder: Folder, analysis: str) -> Row:
     running = sum(state == "running" for state in states.values())
     stages = _stages(tasks, states, used, means, running or int((most and most[0]) or 1))
     reasons = {name: ends.get(name, ("", row[2] or "no reason is known")) for name, row in tasks.items()}
+    origin = read_origin(folder)
     about = asdict(driver)
     about["journal"] = driver.journal.name if driver.journal else None
     return {
         "analysis": folder.name,
+        "derived": origin.text if origin else None,
         "driver": about,
         "stages": stages,
         "total": _total(stages),

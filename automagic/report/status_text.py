@@ -49,6 +49,8 @@ def show(found: Row, analysis: str, console: Console) -> None:
 def lines(found: Row, analysis: str, console: Console) -> Iterator[RenderableType]:
     """Yield what is printed."""
     yield Text(f"{found['analysis']}: {driver(found['driver'])}")
+    if found.get("derived"):
+        yield Text(found["derived"])
     yield from _loose_jobs(found, analysis)
     table = stage_table(found)
     if table.__rich_measure__(console, console.options.update(width=10_000)).maximum <= console.width:

@@ -183,11 +183,25 @@ def _run(
     reporter.end()
     reporter.stopped = stopped
     current = keeper.close(journal, code, content)
+    for remark in unread(folder, asked):
+        reporter.note(remark)
     mended = was_intact or (not stopped and keeper.mend_links(asked) and current)
     # what failed has lost its links, and may be up to date again without a run: by an input that is put back
     links.note(folder, content if mended and code == 0 else None)
     reporter.complete_run()
     return code
+
+
+def unread(folder: Folder, asked: Asked) -> list[str]:
+    """Return what is to be said of keys that were passed on unchecked; nothing where that cannot be found out."""
+    from automagic.report.unchecked import remarks
+
+    if asked.about("unchecked") in (None, "{}"):
+        return []
+    try:
+        return remarks(folder)
+    except Exception:
+        return []
 
 
 def links_of(folder: Folder, asked: Asked) -> tuple[list[tuple[str, str]], list[str]]:

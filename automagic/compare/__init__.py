@@ -1,0 +1,1 @@
+"""Several analyses side by side: what was asked, what came out, and what it took."""
