@@ -166,7 +166,7 @@ def test_without_results_there_is_a_table_and_a_plot_all_the_same(tmp_path):
 
 
 def test_the_band_is_as_wide_as_fluxes_scatter_that_are_drawn_with_the_covariance():
-    """5000 draws of the parameters: a standard deviation is known from them to 1 %; 4 of these, and 0.5 % of curvature."""
+    """5000 draws tell a standard deviation to 1 %; 4 of these, and 0.5 % for what is not linear."""
     errors = np.array([2e-13, 0.008, 0.0045])
     correlation = np.array([[1, 0.3, 0.2], [0.3, 1, 0.6], [0.2, 0.6, 1]])
     covariance = np.outer(errors, errors) * correlation
