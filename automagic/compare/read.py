@@ -33,6 +33,9 @@ _FILES = "SELECT DISTINCT p.path, p.size FROM products p JOIN tasks t USING (tas
 _CARDS = "SELECT DISTINCT c.program, c.text FROM cards c JOIN tasks t USING (card) ORDER BY ALL"
 
 
+_FAILED = "SELECT task, reason FROM tasks WHERE state = 'failed' ORDER BY position LIMIT 1"
+
+
 @dataclass(frozen=True)
 class Number:
     """A result: a number with its standard deviation and unit, or a word."""
@@ -153,6 +156,7 @@ def _read(folder: Folder, label: str) -> Side:
         took = dict(zip(names, cursor.fetchone(), strict=True))
         files = connection.execute(_FILES).fetchall()
         cards = connection.execute(_CARDS).fetchall()
+        failed = connection.execute(_FAILED).fetchall()
         simulated = bool(connection.execute("SELECT 1 FROM tasks WHERE stage = 'sim' LIMIT 1").fetchall())
     took |= {"size": sum(size or 0 for _, size in files), "own_size": _own(folder, files)}
     results = {key: Number(value, error, unit or "", text) for key, value, error, unit, text in rows}
@@ -165,7 +169,9 @@ def _read(folder: Folder, label: str) -> Side:
     side.runs = frozenset(int(run) for each in told for run in each.get("runs", ()))
     side.simulated = simulated or any(each.get("simulated") is True for each in told)
     if took["done"] < took["tasks"]:
-        side.notes.append(f"{label} is not complete: {took['tasks'] - took['done']} of {took['tasks']} tasks not done")
+        why = f": {failed[0][0]} failed: {failed[0][1]}" if failed else ""
+        left = took["tasks"] - took["done"]
+        side.notes.append(f"{label} is not complete, {left} of {took['tasks']} tasks are not done{why}")
     return side
 
 

@@ -16,6 +16,9 @@ SAME_EVENTS = (
 
 LABELS = dict(NUMBERS)
 
+FEW = 12
+"""So many results are named that not all have."""
+
 _TOOK = (
     ("took.tasks", "Tasks", "", "tasks"),
     ("took.computed", "computed here", "", "computed"),
@@ -154,7 +157,7 @@ def _notes(sides: list[Side], keys: list[str], rows: list[Row]) -> Iterator[str]
         every = frozenset.union(*(side.runs for side in sides))
         which = f"All {len(every)}" if common == every else f"{len(common)} of {len(every)}"
         yield f"{which} runs are in common. {SAME_EVENTS}"
-    else:
+    elif all(side.runs for side in sides):
         yield "They have no run in common; Monte Carlo and calibration may be, and systematic errors are."
     first = sides[0]
     for side in sides[1:]:
@@ -165,10 +168,19 @@ def _notes(sides: list[Side], keys: list[str], rows: list[Row]) -> Iterator[str]
             numbers = first.results.get(one), side.results.get(one)
             if name != "model" and None not in numbers and numbers[0].value != numbers[1].value:  # type: ignore[union-attr]
                 yield f"{side.label} has another reference energy than {first.label}: their φ are not the same thing."
+    yield from _only(sides, rows)
+
+
+def _only(sides: list[Side], rows: list[Row]) -> Iterator[str]:
+    """Say of results that not all have who has them."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
-        there = [side.label for side, number in zip(sides, row.numbers, strict=True) if number is not None]
+        there = tuple(side.label for side, number in zip(sides, row.numbers, strict=True) if number is not None)
         if len(there) < len(sides):
-            yield f"{row.label} ({row.key}) is in {', '.join(there)} only."
+            found.setdefault(there, []).append(row.key)
+    for there, keys in found.items():
+        more = f" and {len(keys) - FEW} more" if len(keys) > FEW else ""
+        yield f"only in {', '.join(there)}: {', '.join(keys[:FEW])}{more}"
 
 
 def data(found: Comparison) -> dict[str, Any]:

@@ -80,6 +80,10 @@ def derive(parent: Path, children: list[Child]) -> Iterator[list[Made]]:
                 _fill(before, each)
         before.save_hashes()
         yield made
+    except OSError as error:
+        what = error.filename or children[0].folder.parent
+        raise UserError(f"{what}: {error.strerror or error}", hint="Nothing was made; put that right, or give a path "
+                        "to where you may write.") from None  # fmt: skip
     finally:
         for each in made:
             _take_away(each, before)

@@ -146,6 +146,8 @@ def collect(folder: Folder, analysis: str) -> Row:
     reasons = {name: ends.get(name, ("", row[2] or "no reason is known")) for name, row in tasks.items()}
     origin = read_origin(folder)
     about = asdict(driver)
+    if origin is not None and len(journal) == 1 and not driver.running:
+        about["last"] = None  # it has its first results from another analysis, and was never run
     about["journal"] = driver.journal.name if driver.journal else None
     return {
         "analysis": folder.name,

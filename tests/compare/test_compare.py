@@ -104,7 +104,7 @@ def test_it_says_whether_they_are_made_of_the_same_events_and_gives_no_significa
 def test_what_only_one_has_is_said(tmp_path):
     extra = ({"key": "theta2.extra", "value": 1.0, "error": None, "unit": ""},)
     found = compare(read_sides([analysis(tmp_path, "one", 6), analysis(tmp_path, "two", 7, more=extra)]))
-    assert "theta2.extra (theta2.extra) is in two only." in found.notes
+    assert "only in two: theta2.extra" in found.notes
     assert rows(found)["theta2.extra"].numbers[0] is None
     assert rows(found)["theta2.extra"].difference(1) is None
 

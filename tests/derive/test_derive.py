@@ -1,5 +1,6 @@
 """A derived analysis runs what a change concerns and nothing else, and stands on its own."""
 
+import errno
 import os
 import shutil
 
@@ -121,6 +122,7 @@ def test_what_the_parent_did_under_other_settings_counts_as_well(lab):
 def test_the_record_says_where_things_were_made(lab):
     derive(lab, "child", "--set", "cards.star.Level=7")
     child = lab.base / "child"
+    assert CliRunner().invoke(main, ["status", str(child)]).output.startswith("child: not running\nderived from crab")
     lab.run(child)
     result = CliRunner().invoke(main, ["derive", str(child), "grandchild", "--set", "cards.melibea.Cut=2"])
     assert result.exit_code == 0, result.output
@@ -195,6 +197,15 @@ def test_what_is_broken_off_or_only_tried_leaves_nothing(lab, monkeypatch, how):
     after = sorted(path.relative_to(lab.base) for path in lab.crab.rglob("*"))
     assert [path for path in before if path not in after] == []
     assert all(signatures(lab))  # the links that are gone again have not made the parent's files unknown
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(lab, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", str(lab.base / "child"))
+
+    monkeypatch.setattr(share_module, "adopt", full)
+    assert "No space left on device" in derive(lab, "child", "--set", "cards.star.Level=7", code=2)
+    assert sorted(path.name for path in lab.base.iterdir()) == ["crab", "mars", "storage"]
 
 
 def test_a_scan_makes_all_or_none(lab):
