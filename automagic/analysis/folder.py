@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from automagic.analysis.explain import explain
-from automagic.analysis.sections import Data, Document, LightCurve, Reconstruction, Source, Spectrum, Theta2
+from automagic.analysis.sections import Data, Document, Flux, LightCurve, Reconstruction, Source, Spectrum, Theta2
 from automagic.analysis.site import Site
 from automagic.errors import UserError
 from automagic.kinds import KINDS
@@ -35,6 +35,8 @@ class Analysis:
         The sections of ``analysis.toml``; `cards` is overrides by program and key.
     site
         What ``site.toml`` says, or this machine.
+    sources, flux
+        Of a catalogue: its sources, of which `source` is the first, and how fluxes are given. Else there are none.
     """
 
     folder: Path
@@ -48,6 +50,17 @@ class Analysis:
     lightcurve: LightCurve
     theta2: Theta2
     site: Site
+    sources: tuple[Source, ...] = ()
+    flux: Flux = field(default_factory=Flux)
+
+    @property
+    def known(self) -> tuple[Source, ...]:
+        """The sources of a catalogue, or the one source."""
+        return self.sources or (self.source,)
+
+    def of(self, source: Source) -> Analysis:
+        """Return the same analysis of one source of a catalogue alone."""
+        return replace(self, source=source, sources=())
 
     @property
     def name(self) -> str:
@@ -114,7 +127,7 @@ def load(folder: Path) -> Analysis:
         folder=folder,
         kind=document.analysis.kind,
         engine=document.analysis.engine,
-        source=document.source,
+        source=document.source or document.sources[0],
         data=document.data,
         cards=document.cards,
         reconstruction=document.reconstruction,
@@ -122,6 +135,8 @@ def load(folder: Path) -> Analysis:
         lightcurve=document.lightcurve,
         theta2=document.theta2,
         site=site,
+        sources=document.sources,
+        flux=document.flux,
     )
 
 
