@@ -71,9 +71,10 @@ def expand(analysis: Analysis) -> Graph:
     setup = Setup(analysis.engine, *folders, analysis.cards, image_cards(analysis), KINDS[analysis.kind].cards)
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
-    build = Build(analysis, setup, notes=list(selection.notes))
     if analysis.sources:
         selection = with_mc(analysis, selection)
+    build = Build(analysis, setup, notes=list(selection.notes))
+    if analysis.sources:
         add_sources(build, selection, dl3_inputs(build, selection.runs))
     else:
         add_science(build, dl3_inputs(build, selection.runs))

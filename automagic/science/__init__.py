@@ -20,7 +20,9 @@ host or path is written, and runs are taken in the order of their numbers.
 
 from pathlib import Path
 
-STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "sources")
+STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux")
+TABLES = ("sources",)
+"""What reads the results of other steps."""
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "STEPS"]
+__all__ = ["CARDS", "STEPS", "TABLES"]

@@ -1,4 +1,4 @@
-"""The flux against time: run by run, night by night, and by period where asked for, with the shape of the spectrum of all runs."""
+"""The flux against time, by run, by night, and where asked for by period, with the shape of the spectrum of all."""
 
 from __future__ import annotations
 

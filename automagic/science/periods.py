@@ -111,7 +111,7 @@ def estimate(runs: Any, model: Any, known: list[tuple[str, str, str]], energies:
         estimator = FluxPointsEstimator(
             energy_edges=energies, source=model.name, selection_optional=["errn-errp", "ul"]
         )
-        point = estimator.run(group).to_table(sed_type="flux")[0]
+        point = estimator.run(group).to_table(sed_type="flux")
         starts, stops = ([getattr(each.gti, key) for each in group] for key in ("time_start", "time_stop"))
         rows.append(
             (
@@ -120,8 +120,8 @@ def estimate(runs: Any, model: Any, known: list[tuple[str, str, str]], energies:
                 max(each.utc.mjd.max() for each in stops) * u.d,
                 sum(each.gti.time_sum for each in group).to("h"),
                 len(places),
-                *(u.Quantity(point[key]).to(UNIT) for key in ("flux", "flux_err", "flux_ul")),
-                float(point["sqrt_ts"]),
+                *(point[key].quantity[0].to(UNIT) for key in ("flux", "flux_err", "flux_ul")),
+                float(point["sqrt_ts"][0]),
             )
         )
     columns = ("period", "mjd_min", "mjd_max", "hours", "runs", "flux", "flux_err", "flux_ul", "sqrt_ts")
