@@ -155,8 +155,8 @@ def _about(rows: list[Row], threshold: float) -> dict[str, Any]:
         "confidence": value("confidence"),
         "index": value("index"),
         "limits": (
-            "upper limits: profile likelihood of the counts (W-stat; Rolke et al. 2005, bounded), without systematic "
-            "errors; photon index assumed where it was not fitted, before absorption"
+            "Limits are those of the profile likelihood of the counts (W-stat; Rolke et al. 2005, bounded), without "
+            "systematic errors; an index that was assumed is that before absorption"
         ),
     }
 
