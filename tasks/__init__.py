@@ -2,6 +2,7 @@
 
 from tasks.coach import task_coach
 from tasks.constants import task_constants
+from tasks.flux import task_flux
 from tasks.index import task_index
 from tasks.lightcurve import task_lightcurve
 from tasks.magic_dl3 import task_magic_dl3
@@ -11,6 +12,7 @@ from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
 from tasks.sorcerer import task_sorcerer
+from tasks.sources import task_sources
 from tasks.spectrum import task_spectrum
 from tasks.stage import task_stage
 from tasks.star import task_star
@@ -21,6 +23,7 @@ from tasks.theta2 import task_theta2
 __all__ = [
     "task_coach",
     "task_constants",
+    "task_flux",
     "task_index",
     "task_lightcurve",
     "task_magic_dl3",
@@ -30,6 +33,7 @@ __all__ = [
     "task_selectmc",
     "task_sim",
     "task_sorcerer",
+    "task_sources",
     "task_spectrum",
     "task_stage",
     "task_star",

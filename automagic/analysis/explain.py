@@ -44,6 +44,8 @@ def _sentence(each: Any, model: type[BaseModel]) -> str:
         return f"{key}: found {_short(found)}{_meant(str(found), allowed)} allowed: {words}"
     message = each["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     message = message[0].lower() + message[1:]
+    if not key:  # it is about the file as a whole
+        return message
     return f"{key}: {message}" if isinstance(found, dict) else f"{key}: found {_short(found)}; {message}"
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from automagic.analysis.explain import explain
-from automagic.analysis.sections import Data, Document, LightCurve, Reconstruction, Source, Spectrum, Theta2
+from automagic.analysis.sections import Data, Document, Flux, LightCurve, Reconstruction, Source, Spectrum, Theta2
 from automagic.analysis.site import Site
 from automagic.errors import UserError
 from automagic.kinds import KINDS
@@ -37,6 +37,8 @@ class Analysis:
         What ``site.toml`` says, or this machine.
     unchecked
         Keys for cards that autoMAGIC does not know, by program: passed on as they are.
+    sources, flux
+        Of a catalogue: its sources, of which `source` is the first, and how fluxes are given. Else there are none.
     """
 
     folder: Path
@@ -51,6 +53,17 @@ class Analysis:
     theta2: Theta2
     site: Site
     unchecked: dict[str, dict[str, str | int | float | bool]] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    flux: Flux = field(default_factory=Flux)
+
+    @property
+    def known(self) -> tuple[Source, ...]:
+        """The sources of a catalogue, or the one source."""
+        return self.sources or (self.source,)
+
+    def of(self, source: Source) -> Analysis:
+        """Return the same analysis of one source of a catalogue alone."""
+        return replace(self, source=source, sources=())
 
     @property
     def name(self) -> str:
@@ -117,7 +130,7 @@ def load(folder: Path) -> Analysis:
         folder=folder,
         kind=document.analysis.kind,
         engine=document.analysis.engine,
-        source=document.source,
+        source=document.source or document.sources[0],
         data=document.data,
         cards=document.cards,
         reconstruction=document.reconstruction,
@@ -126,6 +139,8 @@ def load(folder: Path) -> Analysis:
         theta2=document.theta2,
         site=site,
         unchecked=document.unchecked,
+        sources=document.sources,
+        flux=document.flux,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from automagic.analysis.catalogue import no_doubles, one_or_several
 from automagic.analysis.fields import (
     AzimuthRange,
     Declination,
@@ -174,10 +175,11 @@ class Spectrum(Section):
 
 
 class LightCurve(Section):
-    """``[lightcurve]``: integral flux above ``energy_min``, per run and per night."""
+    """``[lightcurve]``: integral flux above ``energy_min``, per run and per night; with `periods` also per period."""
 
     energy_min: Energy = 0.3
     energy_max: Energy | None = None
+    periods: bool = False
 
 
 class Theta2(Section):
@@ -185,6 +187,18 @@ class Theta2(Section):
 
     energy_min: Energy | None = None
     cut: float | None = Field(default=None, gt=0, lt=1)
+
+
+class Flux(Section):
+    """``[flux]``: the flux, or its upper limit, that a catalogue has of each source.
+
+    It is integral, from `energy_min` to `energy_max`, by default those of ``[lightcurve]``. `index` is the photon index
+    that is assumed where too little is seen to fit one; at the source, where it has a redshift.
+    """
+
+    energy_min: Energy | None = None
+    energy_max: Energy | None = None
+    index: Annotated[float, Field(ge=0, le=6)] = 2.5
 
 
 def flat(table: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -223,7 +237,7 @@ class Document(Section):
     """The whole of ``analysis.toml``."""
 
     analysis: General = General()
-    source: Source
+    source: Source | None = None
     data: Data = Data()
     cards: Annotated[dict[str, dict[str, str | int | float | bool]], BeforeValidator(_cards)] = Field(
         default_factory=dict
@@ -235,3 +249,10 @@ class Document(Section):
     unchecked: Annotated[dict[str, dict[str, str | int | float | bool]], BeforeValidator(_unchecked)] = Field(
         default_factory=dict
     )
+    sources: Annotated[tuple[Source, ...], Field(strict=False), AfterValidator(no_doubles)] = ()
+    flux: Flux = Flux()
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Document:
+        one_or_several(self.source, self.sources, self.data, "flux" in self.model_fields_set)
+        return self

@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from automagic.analysis.catalogue import no_doubles
 from automagic.analysis.condor import Condor
 from automagic.analysis.fields import (
     Azimuth,
     Declination,
     Energy,
     Moment,
+    Period,
     RightAscension,
     RunNumber,
     Section,
@@ -25,6 +27,7 @@ from automagic.analysis.fields import (
 )
 from automagic.analysis.remote import RemoteStorage, Root
 from automagic.analysis.sections import Ebl
+from automagic.cards import closest
 
 REMOVED_ROOTS = ("raw", "calibrated", "star", "superstar", "melibea", "dl3")
 """Keys of ``[storage]`` before there was ``roots``: one list of folders a level."""
@@ -76,6 +79,7 @@ class Conditions(Section):
     """The conditions that a run is taken under; `None` for those of the site (``[simulate]``).
 
     `nsb` is in units of a dark night's, `transmission` relative to a clear night's, `cloudiness` in percent.
+    `light_yield` is a factor on the light that both telescopes see: that of mirrors and photomultipliers in a period.
     """
 
     nsb: float | None = Field(default=None, gt=0)
@@ -83,10 +87,28 @@ class Conditions(Section):
     cloudiness: float | None = Field(default=None, ge=0, le=100)
     hv: Literal["nominal", "reduced"] | None = None
     trigger: Literal["standard", "sumt"] | None = None
+    light_yield: float | None = Field(default=None, ge=0.05, le=10)
+
+
+class SimulatedSource(Section):
+    """``[[simulate.sources]]``: a source that runs name, where there are several.
+
+    `flux` multiplies its true spectrum, and that of each run; 0 is a source that is not there. `spectrum` is its own,
+    or that of the site.
+    """
+
+    name: SourceName
+    ra: RightAscension
+    dec: Declination
+    flux: float = Field(default=1.0, ge=0)
+    spectrum: Truth | None = None
 
 
 class SimulatedRun(Conditions):
-    """``[[simulate.runs]]``: a run of the source. `flux` multiplies the true spectrum."""
+    """``[[simulate.runs]]``: a run of the source, or of one of ``[[simulate.sources]]``.
+
+    `flux` multiplies the true spectrum.
+    """
 
     run: RunNumber
     start: Moment
@@ -94,6 +116,7 @@ class SimulatedRun(Conditions):
     subruns: int = Field(default=1, ge=1, le=999)
     wobble: Wobble = "W0.40+035"
     flux: float = Field(default=1.0, ge=0)
+    source: SourceName | None = None
 
 
 class SimulatedOff(Conditions):
@@ -121,7 +144,10 @@ class SimulatedCalibration(Section):
 
 
 class SimulatedMc(Section):
-    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` is of each file, `impact_max` in m."""
+    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` is of each file, `impact_max` in m.
+
+    With `period` it is for the runs of that period alone. `light_yield` is that of the site by default.
+    """
 
     zenith: Annotated[tuple[int, int], Field(strict=False)]
     geometry: Literal["w0", "wr", "wd"] = "w0"
@@ -133,6 +159,8 @@ class SimulatedMc(Section):
     slope: float = -1.6
     impact_max: float = Field(default=350.0, gt=0)
     azimuth: Annotated[tuple[Azimuth, Azimuth], Field(strict=False)] = (0.0, 360.0)
+    period: Period | None = None
+    light_yield: float | None = Field(default=None, ge=0.05, le=10)
 
 
 class Simulate(Section):
@@ -149,11 +177,13 @@ class Simulate(Section):
     cloudiness: float = Field(default=15.0, ge=0, le=100)
     hv: Literal["nominal", "reduced"] = "nominal"
     trigger: Literal["standard", "sumt"] = "standard"
+    light_yield: float = Field(default=1.0, ge=0.05, le=10)
     spectrum: Truth = Truth()
     runs: list[SimulatedRun] = Field(default_factory=list)
     off: list[SimulatedOff] = Field(default_factory=list)
     calibration: list[SimulatedCalibration] = Field(default_factory=list)
     mc: list[SimulatedMc] = Field(default_factory=list)
+    sources: list[SimulatedSource] = Field(default_factory=list)
 
     @property
     def planned(self) -> list[SimulatedRun | SimulatedOff]:
@@ -168,10 +198,20 @@ class Simulate(Section):
         >>> site = Simulate(seed=1, nsb=2.0)
         >>> run = SimulatedRun(run=5, start="2013-10-05T04:00:00Z", minutes=1, hv="reduced")
         >>> site.conditions(run)
-        Conditions(nsb=2.0, transmission=1.0, cloudiness=15.0, hv='reduced', trigger='standard')
+        Conditions(nsb=2.0, transmission=1.0, cloudiness=15.0, hv='reduced', trigger='standard', light_yield=1.0)
         """
         own = {name: value for name in Conditions.model_fields if (value := getattr(plan, name)) is not None}
         return self.usual().model_copy(update=own)
+
+    def of_mc(self, plan: SimulatedMc) -> Conditions:
+        """Return the conditions of Monte Carlo: the site's, with a light yield of its own where it has one."""
+        usual = self.usual()
+        return usual if plan.light_yield is None else usual.model_copy(update={"light_yield": plan.light_yield})
+
+    def source_of(self, plan: SimulatedRun | SimulatedOff) -> SimulatedSource | None:
+        """Return the source that a run names, of ``[[simulate.sources]]``; `None` where it names none."""
+        name = plan.source if isinstance(plan, SimulatedRun) else None
+        return next((each for each in self.sources if each.name == name), None)
 
     def usual(self) -> Conditions:
         """Return the conditions of the site."""
@@ -189,6 +229,19 @@ class Simulate(Section):
         if before:
             return max(before, key=lambda each: each.start)
         return min(pairs, key=lambda each: each.start, default=None)
+
+    @model_validator(mode="after")
+    def _sources_are_there(self) -> Simulate:
+        no_doubles(self.sources)
+        names = {each.name for each in self.sources}
+        for run in self.runs:
+            if run.source is not None and run.source not in names:
+                near = closest(run.source, sorted(names))
+                meant = f"; did you mean '{near}'?" if near else ""
+                raise ValueError(
+                    f"run {run.run:08d} is of {run.source}, which [[simulate.sources]] does not have{meant}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _numbers_differ(self) -> Simulate:

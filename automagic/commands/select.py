@@ -49,7 +49,7 @@ def select(analysis: str, every: bool, form: str | None, plot: Path | None) -> N
         selection = choose(asked, found)
     except UserError as error:
         problem, selection = error, judge(asked, found)
-    rows = selection.rows()
+    rows = _rows(asked, selection)
     if problem is not None and not rows:
         raise problem
     groups, of_off = _groups(asked, selection)
@@ -80,6 +80,18 @@ def _groups(asked: Analysis, selection: Selection) -> tuple[list[Match], list[st
     return groups, [f"off data: {note}" for note in off.notes if " left out: " in note]
 
 
+def _rows(asked: Analysis, selection: Selection) -> list[dict[str, Any]]:
+    """Return a row a run; those of a catalogue source by source, in its order."""
+    order = {source.name: place for place, source in enumerate(asked.sources)}
+    return sorted(selection.rows(), key=lambda row: order.get(row["source"], len(order)))
+
+
+def _named(asked: Analysis) -> str:
+    from automagic.selection.choose import listed, named_sources
+
+    return listed(named_sources(asked))
+
+
 def _notes(selection: Selection) -> list[str]:
     """Return what the table of runs does not say by itself."""
     sources = {run.source for run, reason in selection.left_out if reason.key == "source"}
@@ -99,7 +111,7 @@ def _show(asked: Analysis, selection: Selection, groups: list[Match], notes: lis
     # a pipe gets lines as long as the rows are
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     name = asked.name if not asked.site.simulate else f"{asked.name} (simulated)"
-    show(console, name, asked.source.name, selection.rows(), groups, notes, every=every)
+    show(console, name, _named(asked), _rows(asked, selection), groups, notes, every=every)
 
 
 def _csv(rows: list[dict[str, Any]]) -> None:
@@ -113,9 +125,9 @@ def _csv(rows: list[dict[str, Any]]) -> None:
 def _json(asked: Analysis, selection: Selection, groups: list[Match]) -> None:
     import json
 
-    from automagic.report.selection import by_conditions, by_period, by_time, total
+    from automagic.report.selection import by_conditions, by_period, by_source, by_time, total
 
-    rows = selection.rows()
+    rows = _rows(asked, selection)
 
     def added(parts: Any) -> list[dict[str, Any]]:
         keys = ("name", "taken", "left_out", "hours_taken", "hours_left_out")
@@ -123,11 +135,12 @@ def _json(asked: Analysis, selection: Selection, groups: list[Match]) -> None:
 
     document = {
         "analysis": asked.name,
-        "source": asked.source.name,
+        "source": _named(asked),
         "total": added([total(rows)])[0],
         "nights": added(by_time(rows, len(rows))[1]),
         "periods": added(by_period(rows)),
         "conditions": added(by_conditions(rows)),
+        **({"sources": added(by_source(rows))} if asked.sources else {}),
         "groups": [
             {
                 "conditions": str(group.conditions),

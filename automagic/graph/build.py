@@ -11,6 +11,7 @@ from automagic.index import DataFile, McSet, Run, find_runs
 from automagic.kinds import Values
 from automagic.naming import DataName, McName
 from automagic.programs import Setup
+from automagic.selection.checks import owner
 from automagic.selection.choose import select_off
 
 
@@ -40,6 +41,14 @@ class Build:
     def add(self, task: Task) -> Task:
         """Add a task, unless it is there; return the one that is there now."""
         return self.tasks.setdefault(task.name, task)
+
+    def alone(self, run: Run) -> Build:
+        """Return the same graph for a run of a catalogue: the analysis is that of its source alone."""
+        if not self.analysis.sources:
+            return self
+        source = owner(self.analysis, run)
+        assert source is not None  # or the run would not have been taken
+        return replace(self, analysis=self.analysis.of(source))
 
     def note(self, text: str) -> None:
         """Add a note, once."""

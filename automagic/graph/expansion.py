@@ -7,6 +7,7 @@ from typing import Any
 
 from automagic.analysis import Analysis
 from automagic.graph.build import Build
+from automagic.graph.catalogue import add_sources, with_mc
 from automagic.graph.data import run_conditions, superstar_input
 from automagic.graph.models import models
 from automagic.graph.refine import refined
@@ -73,8 +74,13 @@ def expand(analysis: Analysis) -> Graph:
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     check_unchecked(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
+    if analysis.sources:
+        selection = with_mc(analysis, selection)
     build = Build(analysis, setup, notes=list(selection.notes))
-    add_science(build, dl3_inputs(build, selection.runs))
+    if analysis.sources:
+        add_sources(build, selection, dl3_inputs(build, selection.runs))
+    else:
+        add_science(build, dl3_inputs(build, selection.runs))
     return Graph(build.tasks, [*selection.runs, *build.off_used], build.mc_used, build.notes, selection.rows())
 
 
@@ -93,7 +99,7 @@ def dl3_inputs(build: Build, runs: list[Run]) -> list[Input]:
     """Bring all runs to DL3; return inputs of the science steps."""
     if build.analysis.data.level == "dl3":
         files = [(run, source_input("dl3", file, DL3_CHECKS)) for run in runs for file in build.fetched(run).files]
-        return [refined(build, run, file, None) for run, file in files]
+        return [refined(build.alone(run), run, file, None) for run, file in files]
     geometry = build.analysis.geometry
     sets = find_mc(build.analysis)
     chosen = [(run, *choose_mc(run, sets, geometry)) for run in runs]
@@ -129,7 +135,7 @@ def dl3_of(build: Build, run: Run, made: list[Input], test: list[Input], problem
         applied = melibea.task(build.setup, what, name, source, made, energy, conditions, problem, times)
         data = made_inputs("data", build.add(applied), checks)[0]
     task = magic_dl3.task(build.setup, what, name, data, test, conditions, problem)
-    return [refined(build, run, dl3, data) for dl3 in made_inputs("dl3", build.add(task), DL3_CHECKS)]
+    return [refined(build.alone(run), run, dl3, data) for dl3 in made_inputs("dl3", build.add(task), DL3_CHECKS)]
 
 
 def quality_times(build: Build, what: str, data: Input, conditions: dict[str, object]) -> list[Input]:

@@ -6,6 +6,7 @@ from automagic.graph.build import Build
 from automagic.graph.data import star_inputs
 from automagic.graph.task import Input, Task
 from automagic.index import DataFile, McSet
+from automagic.index.planned import sim_name
 from automagic.naming import McName
 from automagic.programs import coach, melibea, selectmc, sim, superstar
 from automagic.programs.inputs import made_inputs, mc_folder, source_input
@@ -61,12 +62,15 @@ def simulate(build: Build, mc: McSet, run: int | None, pair: dict[int, DataFile]
     site = build.analysis.site.simulate
     if site is None or run is None or not (pair[1].task or "").startswith("sim:"):
         return
+    names = [file.name for _, file in sorted(pair.items()) if isinstance(file.name, McName)]
     plan = next(
         each
         for each in site.mc
-        if each.zenith == mc.zenith and each.geometry == mc.geometry and 0 <= run - each.first_run < each.files
+        if each.zenith == mc.zenith
+        and each.geometry == mc.geometry
+        and sim_name(names[0], each.period) == pair[1].task
+        and 0 <= run - each.first_run < each.files
     )
-    names = [file.name for _, file in sorted(pair.items()) if isinstance(file.name, McName)]
     build.add(sim.gamma(build.setup, site, plan, run, names))
 
 

@@ -53,7 +53,8 @@ def asked_for(analysis: Analysis, kind: str) -> tuple[tuple[str, ...], tuple[str
         return OFF_LEVELS, None
     data = analysis.data
     # without a cone, runs of other sources are left out by their names: nobody looks into their files
-    return (data.level,), None if data.cone is not None else tuple(data.source or (analysis.source.name,))
+    names = data.source or tuple(each.name for each in analysis.known)
+    return (data.level,), None if data.cone is not None else tuple(names)
 
 
 def passes(analysis: Analysis) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ TABLE = Path(__file__).resolve().parents[2] / "catalog" / "periods.csv"
 
 
 @cache
-def _rows() -> tuple[tuple[str, str, str], ...]:
+def intervals() -> tuple[tuple[str, str, str], ...]:
+    """Return name, first and last night of each; a period may have several intervals."""
     if not TABLE.is_file():
         return ()
     with TABLE.open(encoding="utf-8", newline="") as file:
@@ -30,4 +31,4 @@ def period(night: str) -> str | None:
     >>> period("2020-11-01"), period("2021-11-01"), period("2023-01-01")
     ('ST.03.16', None, 'ST.03.18')
     """
-    return next((name for name, start, end in _rows() if start <= night <= end), None)
+    return next((name for name, start, end in intervals() if start <= night <= end), None)

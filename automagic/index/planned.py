@@ -34,9 +34,7 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     end = plan.start + timedelta(minutes=plan.minutes)
     # the night is named after the morning: noon to noon
     night = (plan.start + timedelta(hours=12)).strftime("%Y%m%d")
-    source, ra, dec = analysis.source.name, analysis.source.ra, analysis.source.dec
-    if isinstance(plan, SimulatedOff):
-        source, ra, dec = plan.name, plan.ra, plan.dec
+    source, ra, dec = placed(plan, analysis)
     places = [horizontal(ra, dec, plan.start + (end - plan.start) * part / 4) for part in range(5)]
     if max(zenith for zenith, _ in places) > 80:
         key = "simulate.off" if kind == "off" else "simulate.runs"
@@ -84,6 +82,20 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     )
 
 
+def placed(plan: SimulatedRun | SimulatedOff, analysis: Analysis) -> tuple[str, float, float]:
+    """Return name and position (deg) of what a run of a simulated site looks at."""
+    if isinstance(plan, SimulatedOff):
+        return plan.name, plan.ra, plan.dec
+    own = None if analysis.site.simulate is None else analysis.site.simulate.source_of(plan)
+    if own is None and analysis.sources:
+        raise UserError(
+            f"simulate.runs: run {plan.run:08d} names no source, and the analysis has {len(analysis.sources)}",
+            hint='Write source = "NAME" there, and the source under [[simulate.sources]].',
+        )
+    source = analysis.source if own is None else own
+    return source.name, source.ra, source.dec
+
+
 def _calibration(
     plan: SimulatedRun | SimulatedOff, analysis: Analysis, night: str
 ) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
@@ -94,8 +106,9 @@ def _calibration(
         return (), ()
 
     def files(run: int, level: str) -> tuple[DataFile, ...]:
-        wobble = simulate.runs[0].wobble
-        names = (DataName(night, run, level, analysis.source.name, wobble, telescope, 1) for telescope in (1, 2))
+        first = simulate.runs[0]
+        source, _, _ = placed(first, analysis)
+        names = (DataName(night, run, level, source, first.wobble, telescope, 1) for telescope in (1, 2))
         return tuple(DataFile(name, task=f"sim:{run:08d}") for name in names)
 
     return files(pair.pedestal, "pedestal"), files(pair.calibration, "calibration")
@@ -105,22 +118,23 @@ def planned_sets(simulate: Simulate | None) -> list[McSet]:
     """Return the Monte Carlo that a simulated site makes, by set."""
     if simulate is None:
         return []
-    files: dict[str, list[DataFile]] = {}
-    for name in planned_mc(simulate):
-        task = f"sim:{name.set}_{name.group}_{name.run}"
-        files.setdefault(name.set, []).append(DataFile(name, task=task))
+    files: dict[tuple[str, str | None], list[DataFile]] = {}
+    for name, when in planned_mc(simulate):
+        task = sim_name(name, when)
+        files.setdefault((name.set, when), []).append(DataFile(name, task=task))
     sets = []
-    for key, members in files.items():
+    for (key, when), members in files.items():
         members.sort(key=lambda file: str(file.name))
         first = members[0].name
         assert isinstance(first, McName)  # planned_mc makes nothing else
         sets.append(
             McSet(
-                key,
+                key if when is None else f"{key}_{when}",
                 first.zenith,
                 first.geometry,
                 first.level,
                 tuple(members),
+                period=when,
                 nsb=simulate.nsb,
                 trigger=simulate.trigger,
             )
@@ -128,10 +142,18 @@ def planned_sets(simulate: Simulate | None) -> list[McSet]:
     return sets
 
 
-def planned_mc(simulate: Simulate) -> list[McName]:
-    """Return the names of the Monte Carlo files that a simulated site makes, of both telescopes."""
+def sim_name(name: McName, period: str | None) -> str:
+    """Return the name of the task that simulates a pair of files of Monte Carlo."""
+    return f"sim:{name.set}_{name.group}_{name.run}{'' if period is None else f'.{period}'}"
+
+
+def planned_mc(simulate: Simulate) -> list[tuple[McName, str | None]]:
+    """Return the Monte Carlo files that a simulated site makes, of both telescopes: their names and periods."""
     return [
-        McName(each.zenith, "calibrated", each.geometry, MC_GROUP, each.first_run + number, None, telescope)
+        (
+            McName(each.zenith, "calibrated", each.geometry, MC_GROUP, each.first_run + number, None, telescope),
+            each.period,
+        )
         for each in simulate.mc
         for number in range(each.files)
         for telescope in (1, 2)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from automagic.analysis import Analysis
 from automagic.graph.task import Input, Output, Resources, Task
+from automagic.index.periods import intervals
 from automagic.programs.base import Setup, Wrapper
 
 RESULTS = {
@@ -17,6 +20,8 @@ RESULTS = {
         "lightcurve.json",
         "lightcurve.png",
     ),
+    "flux": ("flux.json",),
+    "sources": ("sources.ecsv", "sources.json", "sources.png"),
 }
 """What each step makes."""
 
@@ -25,7 +30,12 @@ SUMMARY = {
     "theta2": "the θ² plot, with significance",
     "spectrum": "fit the spectrum by forward folding, and flux points",
     "lightcurve": "flux per run and per night",
+    "flux": "integral flux of a source of a catalogue, or its upper limit",
+    "sources": "the table of a catalogue, one row a source",
 }
+
+PERIODS = ("lightcurve-period.ecsv", "lightcurve-period.png")
+"""What the light curve makes besides, where it is asked for periods."""
 
 WRAPPERS = {
     step: Wrapper(
@@ -74,9 +84,22 @@ def values(step: str, analysis: Analysis) -> dict[str, object]:
             **model,
             "LightCurve.EnergyMin": curve.energy_min,
             "LightCurve.EnergyMax": curve.energy_max,
+            "LightCurve.Periods": tabled() if curve.periods else None,
+        },
+        "flux": {
+            **model,
+            "Flux.EnergyMin": analysis.flux.energy_min or curve.energy_min,
+            "Flux.EnergyMax": analysis.flux.energy_max or curve.energy_max,
+            "Flux.Index": analysis.flux.index,
         },
     }
     return {key: value for key, value in {**common, **ranges[step]}.items() if value is not None}
+
+
+def results(step: str, analysis: Analysis) -> tuple[str, ...]:
+    """Return what a step makes for an analysis."""
+    more = PERIODS if step == "lightcurve" and analysis.lightcurve.periods else ()
+    return (*RESULTS[step], *more)
 
 
 def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:
@@ -94,7 +117,9 @@ def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Ta
         All DL3 files and, but for ``"index"``, their index files; role ``"dl3"``.
     """
     folder = "products/dl3" if step == "index" else "results"
-    checks = {name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in RESULTS[step]}
+    checks = {
+        name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in results(step, analysis)
+    }
     return setup.task(
         WRAPPERS[step],
         "dl3" if step == "index" else "all",
@@ -103,7 +128,77 @@ def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Ta
         inputs=inputs,
         outputs=[
             Output(name, "index" if step == "index" else "result", f"{folder}/{name}", checks[name])
-            for name in RESULTS[step]
+            for name in results(step, analysis)
         ],
-        conditions={"source": analysis.source.name},
+        conditions={"source": None if analysis.sources else analysis.source.name},
     )
+
+
+def source_task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:
+    """Make a step's task of one source of a catalogue.
+
+    What its data do not allow (exit code 3) fails nothing: ``<step>.json`` says why then, and there is nothing else.
+
+    Parameters
+    ----------
+    setup, step, inputs
+        As in `task`.
+    analysis
+        Of that source alone, see `Analysis.of`.
+    """
+    name = analysis.source.name
+    told = f"{step}.json"
+    return setup.task(
+        replace(WRAPPERS[step], tolerated=frozenset({3})),
+        name,
+        arguments=("--config=card.rc", "--ind=in/dl3", "--out=out", "--excuse"),
+        card=setup.card(WRAPPERS[step], values(step, analysis)),
+        inputs=inputs,
+        outputs=[
+            Output(
+                each,
+                "result",
+                f"results/{name}/{each}",
+                {"min_bytes": 1},
+                optional=each != told,
+                missing_with=() if each == told else (3,),
+            )
+            for each in results(step, analysis)
+        ],
+        conditions={"source": name},
+    )
+
+
+def sources_task(setup: Setup, analysis: Analysis, inputs: list[Input], without: dict[str, str]) -> Task:
+    """Make the task that puts all sources of a catalogue into one table.
+
+    Parameters
+    ----------
+    setup
+        Overrides.
+    analysis
+        With all sources.
+    inputs
+        The JSON files of their steps; the role is the source's name.
+    without
+        Why a source has no tasks, by name.
+    """
+    rows = [f"{each.name} {each.ra!r} {each.dec!r} {each.redshift!r}" for each in analysis.sources]
+    card = {
+        "Sources.List": "; ".join(rows),
+        "Sources.Without": "; ".join(f"{name} {why}" for name, why in without.items()),
+    }
+    return setup.task(
+        WRAPPERS["sources"],
+        "all",
+        arguments=("--config=card.rc", "--ind=in", "--out=out"),
+        card=setup.card(WRAPPERS["sources"], {key: text for key, text in card.items() if text}),
+        inputs=inputs,
+        outputs=[Output(name, "result", f"results/{name}", {"min_bytes": 1}) for name in RESULTS["sources"]],
+        conditions={"sources": len(analysis.sources)},
+    )
+
+
+def tabled() -> str:
+    """Return MAGIC's periods as the card of the light curve has them."""
+    return "; ".join(f"{name} {start} {end}" for name, start, end in intervals())

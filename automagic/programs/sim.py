@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC
+from zlib import crc32
 
 from automagic.analysis import Analysis
 from automagic.analysis.site import Conditions, Simulate, SimulatedCalibration, SimulatedMc, SimulatedOff, SimulatedRun
 from automagic.graph.task import Output, Resources, Task
 from automagic.index import DataFile, Run
+from automagic.index.planned import placed, sim_name
 from automagic.naming import DataName, McName, wobble
 from automagic.programs.base import Setup, Wrapper
 from automagic.programs.sorcerer import raw_checks
@@ -40,8 +42,8 @@ WRAPPER = Wrapper(
 )
 
 
-def seed(simulate: Simulate, run: int) -> int:
-    """Return a run's seed: its own, and below 2³¹ as TEnv's integers are.
+def seed(simulate: Simulate, run: int, period: str = "") -> int:
+    """Return a run's seed: its own, and below 2³¹ as TEnv's integers are. Monte Carlo of each period has others.
 
     Examples
     --------
@@ -49,7 +51,7 @@ def seed(simulate: Simulate, run: int) -> int:
     >>> seed(Simulate(seed=1), 5029747)
     105029747
     """
-    return (simulate.seed * 10**8 + run) % (2**31 - 1)
+    return (simulate.seed * 10**8 + run + crc32(period.encode())) % (2**31 - 1)
 
 
 def observation(
@@ -58,7 +60,8 @@ def observation(
     """Make the task that simulates a run of the source or an off run, both telescopes and all subruns."""
     off = isinstance(plan, SimulatedOff)
     offset, angle = wobble(plan.wobble)
-    truth, sky = simulate.spectrum, simulate.conditions(plan)
+    own, (_, ra, dec) = simulate.source_of(plan), placed(plan, analysis)
+    truth, sky = (own and own.spectrum) or simulate.spectrum, simulate.conditions(plan)
     card = setup.card(
         WRAPPER,
         {
@@ -67,8 +70,8 @@ def observation(
             "Sim.Seed": seed(simulate, plan.run),
             "Sim.Run": plan.run,
             "Sim.Source": run.source,
-            "Sim.RA": plan.ra if isinstance(plan, SimulatedOff) else analysis.source.ra,
-            "Sim.Dec": plan.dec if isinstance(plan, SimulatedOff) else analysis.source.dec,
+            "Sim.RA": ra,
+            "Sim.Dec": dec,
             "Sim.WobbleOffset": offset,
             "Sim.WobbleAngle": angle,
             "Sim.Start": run.start or "",
@@ -77,7 +80,7 @@ def observation(
             **conditions_of(sky),
             "Sim.CameraSeed": simulate.seed,
             "Sim.BackgroundFraction": simulate.off_fraction if off else simulate.background_fraction,
-            "Sim.SourceFactor": 0.0 if isinstance(plan, SimulatedOff) else plan.flux,
+            "Sim.SourceFactor": 0.0 if isinstance(plan, SimulatedOff) else plan.flux * (own.flux if own else 1.0),
             "Sim.Spectrum": truth.model,
             "Sim.Amplitude": truth.amplitude,
             "Sim.Reference": truth.reference,
@@ -125,6 +128,7 @@ def conditions_of(sky: Conditions) -> dict[str, object]:
         "Sim.Cloudiness": sky.cloudiness,
         "Sim.HV": sky.hv,
         "Sim.Trigger": sky.trigger,
+        "Sim.LightYield": sky.light_yield,
     }
 
 
@@ -154,6 +158,7 @@ def calibration(
     name = files[0].name
     assert isinstance(name, DataName)
     offset, angle = wobble(name.wobble or "W0.40+000")
+    _, ra, dec = placed(simulate.runs[0], analysis)
     card = setup.card(
         WRAPPER,
         {
@@ -163,8 +168,8 @@ def calibration(
             "Sim.CameraSeed": simulate.seed,
             "Sim.Run": name.run,
             "Sim.Source": name.source,
-            "Sim.RA": analysis.source.ra,
-            "Sim.Dec": analysis.source.dec,
+            "Sim.RA": ra,
+            "Sim.Dec": dec,
             "Sim.WobbleOffset": offset,
             "Sim.WobbleAngle": angle,
             "Sim.Start": plan.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -195,7 +200,7 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
         WRAPPER,
         {
             "Sim.Kind": "gamma",
-            "Sim.Seed": seed(simulate, number),
+            "Sim.Seed": seed(simulate, number, plan.period or ""),
             "Sim.Run": number,
             "Sim.Geometry": plan.geometry,
             "Sim.ZenithMin": low,
@@ -207,13 +212,13 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
             "Sim.EnergyMax": plan.energy_max,
             "Sim.Slope": plan.slope,
             "Sim.ImpactMax": plan.impact_max,
-            **conditions_of(simulate.usual()),
+            **conditions_of(simulate.of_mc(plan)),
         },
     )
     name = names[0]
     return setup.task(
         WRAPPER,
-        f"{name.set}_{name.group}_{number}",
+        sim_name(name, plan.period).removeprefix("sim:"),
         arguments=("--config=card.rc", "--out=out"),
         card=card,
         inputs=(),
@@ -221,10 +226,16 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
             Output(
                 str(each),
                 "calibrated",
-                f"products/mc/{each}",
+                f"products/mc/{'' if plan.period is None else f'{plan.period}/'}{each}",
                 {"root": True, "tree": "Events", "min_events": 1},
             )
             for each in names
         ],
-        conditions={"mc_set": name.set, "simulated": True, "zenith_min": low, "zenith_max": high},
+        conditions={
+            "mc_set": name.set if plan.period is None else f"{name.set}_{plan.period}",
+            "simulated": True,
+            "zenith_min": low,
+            "zenith_max": high,
+            "period": plan.period,
+        },
     )

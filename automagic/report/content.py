@@ -147,6 +147,11 @@ def asked(folder: Folder) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _flat(section: Any, above: str = "") -> Any:
+    if not above and isinstance(section, list):  # [[sources]]: a line each
+        for each in section:
+            rest = ", ".join(f"{key} {_word(value)}" for key, value in each.items() if key != "name")
+            yield str(each.get("name", "")), rest
+        return
     if not isinstance(section, dict):
         yield above, _word(section)
         return

@@ -11,6 +11,7 @@ from automagic.bookkeeping import Folder
 from automagic.report import figures
 from automagic.report.content import collect
 from automagic.report.selection_page import which_runs
+from automagic.report.sources_page import sources_table
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -19,6 +20,12 @@ PLOTS = (
     ("theta2", "Events against squared distance from the source, and from the background regions."),
     ("lightcurve", "Integral flux run by run, and night by night (band: 68 %)."),
 )
+
+PERIOD_PLOT = (
+    "lightcurve-period",
+    "Integral flux by period of the telescopes, and the constant that fits best (band: 68 %).",
+)
+SOURCES_PLOT = ("sources", "Significance of each source, filled from the detection on; its flux, or the upper limit.")
 
 # key, label; what a table of a paper has, in its order
 NUMBERS = (
@@ -45,6 +52,8 @@ NUMBERS = (
     ("lightcurve.run.mean", "Mean flux, runs"),
     ("lightcurve.run.p_value", "Probability of a constant flux, runs"),
     ("lightcurve.night.p_value", "Probability of a constant flux, nights"),
+    ("lightcurve.period.mean", "Mean flux, periods"),
+    ("lightcurve.period.p_value", "Probability of a constant flux, periods"),
 )
 HEADLINE = (
     ("theta2.significance", "significance"),
@@ -92,15 +101,25 @@ def render(folder: Folder) -> str:
     environment.tests["in_host"] = lambda text: text.startswith("host")
     environment.filters |= {"seconds": figures.seconds, "size": figures.size, "number": figures.number}
     content = collect(folder)
+    several = any(stage["stage"] == "sources" for stage in content["stages"])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **content,
-        plots=[{"name": name, "caption": text, "data": _image(folder, name)} for name, text in PLOTS],
-        numbers=_numbers(content["results"]),
-        headline=_headline(content["results"]),
-        comparison=_comparison(content["results"], content["truth"]),
+        plots=[{"name": name, "caption": text, "data": _image(folder, name)} for name, text in _plots(folder, several)],
+        numbers=[] if several else _numbers(content["results"]),
+        headline=[] if several else _headline(content["results"]),
+        comparison=[] if several else _comparison(content["results"], content["truth"]),
+        sources=sources_table(folder.root) if several else None,
+        several=several,
         total=_total(content["stages"]),
         which=which_runs(folder.root, content["selection"], content["notes"], simulated=content["simulated"]),
     )
+
+
+def _plots(folder: Folder, several: bool) -> tuple[tuple[str, str], ...]:
+    """Return name and caption of the plots: of a catalogue one of all sources, and else that by period where it is."""
+    if several:
+        return (SOURCES_PLOT,)
+    return (*PLOTS, PERIOD_PLOT) if _image(folder, PERIOD_PLOT[0]) else PLOTS
 
 
 def _image(folder: Folder, name: str) -> str | None:

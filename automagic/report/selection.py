@@ -121,6 +121,11 @@ def by_period(rows: Iterable[Row]) -> list[Hours]:
     return hours(rows, lambda row: row["period"] or "no known period", ordered=True)
 
 
+def by_source(rows: Iterable[Row]) -> list[Hours]:
+    """Add up by source."""
+    return hours(rows, lambda row: row["source"])
+
+
 def by_conditions(rows: Iterable[Row]) -> list[Hours]:
     """Add up by the conditions that Monte Carlo is made for, without the period."""
     return hours(rows, _without_period)

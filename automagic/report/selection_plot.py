@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from automagic.report.selection import Row, length, light, sentence, word
 from automagic.science import style
+from automagic.selection.choose import listed, named_sources
 from automagic.selection.conditions import zenith_ranges
 from automagic.selection.defaults import limits
 
@@ -61,7 +62,7 @@ def plot(analysis: Analysis, rows: Sequence[Row], path: Path) -> None:
         raise UserError(
             f"--plot: the zenith distance of none of the {len(rows)} runs is known, so there is nothing to draw"
         )
-    title, zenith = sentence(analysis.source.name, rows), limits(analysis).zenith
+    title, zenith = sentence(listed(named_sources(analysis)), rows), limits(analysis).zenith
     fig = draw(shown, title, zenith, simulated=analysis.site.simulate is not None)
     # neither when nor with what it was made
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}, ".svg": {"Date": None}}

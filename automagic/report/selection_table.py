@@ -14,6 +14,7 @@ from automagic.report.selection import (
     by_conditions,
     by_period,
     by_reason,
+    by_source,
     by_time,
     length,
     of,
@@ -221,6 +222,8 @@ def _hours(console: Console, rows: Sequence[Row]) -> Table:
     """Return the hours by night, period, condition and reason, with bars."""
     time, parts = by_time(rows)
     sections = [(time, parts), ("period", by_period(rows)), ("conditions", by_conditions(rows))]
+    if len({row["source"] for row in rows}) > 1:
+        sections.insert(0, ("source", by_source(rows)))
     table = _table()
     table.add_column("", no_wrap=True)
     table.add_column("runs", justify="right", no_wrap=True)

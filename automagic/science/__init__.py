@@ -8,7 +8,10 @@ DL3 files and a folder for what it makes:
 ``theta2``        ``theta2.ecsv``, ``theta2.json``, ``theta2.png``
 ``spectrum``      ``model.yaml``, ``spectrum.ecsv``, ``spectrum.json``, ``spectrum.png``
 ``lightcurve``    ``lightcurve.ecsv`` (run by run), ``lightcurve-run.ecsv`` (the same), ``lightcurve-night.ecsv``,
-                  ``lightcurve.json``, ``lightcurve.png``
+                  ``lightcurve.json``, ``lightcurve.png``; where periods are asked for, ``lightcurve-period.ecsv``
+                  and ``lightcurve-period.png``
+``flux``          ``flux.json``: the integral flux of a source of a catalogue, or its upper limit
+``sources``       ``sources.ecsv``, ``sources.json``, ``sources.png``, from what the steps above made of each source
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -17,7 +20,9 @@ host or path is written, and runs are taken in the order of their numbers.
 
 from pathlib import Path
 
-STEPS = ("index", "theta2", "spectrum", "lightcurve")
+STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux")
+TABLES = ("sources",)
+"""What reads the results of other steps."""
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "STEPS"]
+__all__ = ["CARDS", "STEPS", "TABLES"]

@@ -1,4 +1,4 @@
-"""The flux against time: run by run and night by night, with the shape of the spectrum of all runs."""
+"""The flux against time, by run, by night, and where asked for by period, with the shape of the spectrum of all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automagic.errors import UserError
-from automagic.science import dl3, models, numbers, reduce, style
+from automagic.science import dl3, models, numbers, periods, reduce, style
 from automagic.science.settings import Settings
 
 UNIT = "cm-2 s-1"
@@ -97,6 +97,11 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         table.write(out / f"lightcurve-{name}.ecsv", overwrite=True)
         curves[name] = _curve(points)
     (out / "lightcurve.ecsv").write_bytes((out / "lightcurve-run.ecsv").read_bytes())
+    known = periods.intervals(settings)
+    by_period = periods.estimate(runs, model, known, energies) if known else None
+    if by_period is not None:
+        by_period.table.write(out / "lightcurve-period.ecsv", overwrite=True)
+        curves["period"] = _of_periods(by_period)
     fits = {name: constancy(curve.flux, curve.error) for name, curve in curves.items()}
     numbers.write(
         out / "lightcurve.json",
@@ -106,6 +111,13 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         runs=[int(name) for name in runs.names],
     )
     _plot(curves, fits, energies, threshold, model.name, files[0].simulated, out / "lightcurve.png")
+    if by_period is not None:
+        crab = models.crab().integral(*energies).to_value(UNIT)
+        title = f"{model.name} by period"
+        path = out / "lightcurve-period.png"
+        periods.draw(by_period, curves["run"], fits["period"], crab, energies, title, files[0].simulated, path)
+        if by_period.without:
+            yield f"{by_period.without} runs are in no known period, and so not in the curve by period"
     for name, fit in fits.items():
         chance = "" if fit.p_value is None else f", chance of a constant flux {fit.p_value:.2g}"
         yield f"{len(curves[name].flux)} {name}s: mean {fit.mean:.3g} ± {fit.error:.2g} {UNIT}{chance}"
@@ -173,6 +185,12 @@ def _curve(points: Any) -> Curve:
         limit=column("flux_ul"),
         significance=table["sqrt_ts"].data.ravel(),
     )
+
+
+def _of_periods(points: periods.Points) -> Curve:
+    first, last = (points.table[key].to_value("d") for key in ("mjd_min", "mjd_max"))
+    flux, error, limit = (points.column(key) for key in ("flux", "flux_err", "flux_ul"))
+    return Curve((first + last) / 2, (last - first) / 2, flux, error, limit, points.table["sqrt_ts"])
 
 
 def _results(curves: dict[str, Curve], fits: dict[str, Constancy], energies: Any) -> list[dict[str, Any]]:

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from automagic.analysis import Analysis
+from automagic.analysis.sections import Source
 from automagic.index.runs import Run
 from automagic.naming import DataName
 from automagic.naming.names import PER_TELESCOPE
 from automagic.selection.conditions import nsb_of, separation
 from automagic.selection.defaults import limits
+
+FIELD_DEG = 1.75
+"""Half the field of view of MAGIC's cameras, 3.5° (Aleksic et al. 2016, Astropart. Phys. 72, 61)."""
 
 
 class Reason(NamedTuple):
@@ -32,13 +36,35 @@ class Judge:
         self.limits = limits(analysis)
         self.runs = frozenset(self.data.runs)
         self.exclude = frozenset(self.data.exclude)
-        self.sources = self.data.source or (analysis.source.name,)
+        self.sources = names(analysis)
         self.dates = None if self.data.dates is None else tuple(each.isoformat() for each in self.data.dates)
         self.nights = frozenset(each.isoformat() for each in self.data.nights or ())
 
     def limit(self, key: str, value: str) -> str:
         """Name a limit: ``"data.nsb, 2–3"``, or ``"the usual 0–2"`` where the analysis does not say."""
         return f"the usual {value}" if key in self.limits.usual else f"data.{key}, {value}"
+
+
+def names(analysis: Analysis) -> tuple[str, ...]:
+    """Return the names of sources that runs of an analysis may have."""
+    return analysis.data.source or tuple(each.name for each in analysis.known)
+
+
+def nearest(analysis: Analysis, ra: float, dec: float) -> tuple[float, Source]:
+    """Return the source of an analysis that is nearest to a place, and the angle to it; all in degrees."""
+    return min(
+        ((separation(ra, dec, each.ra, each.dec), each) for each in analysis.known),
+        key=lambda found: found[0],
+    )
+
+
+def owner(analysis: Analysis, run: Run) -> Source | None:
+    """Return the source of a catalogue that a run is of; of those taken there always is one."""
+    cone = analysis.data.cone
+    if cone is not None and run.ra is not None and run.dec is not None:
+        away, source = nearest(analysis, run.ra, run.dec)
+        return source if away <= cone else None
+    return next((each for each in analysis.known if each.name == run.source), None)
 
 
 Check = Callable[[Judge, Run], str | None]
@@ -53,15 +79,23 @@ def _excluded(judge: Judge, run: Run) -> str | None:
 
 
 def _source(judge: Judge, run: Run) -> str | None:
-    cone, source = judge.data.cone, judge.analysis.source
+    cone = judge.data.cone
     if cone is not None and run.ra is not None and run.dec is not None:
-        away = separation(run.ra, run.dec, source.ra, source.dec)
+        away, source = nearest(judge.analysis, run.ra, run.dec)
+        if judge.analysis.sources and away > cone:
+            return f"it looks {away:.2f}° past {source.name}, the nearest of [[sources]], beyond data.cone, {cone:g}°"
         return None if away <= cone else f"its source {run.source} is {away:.2f}° away, beyond data.cone, {cone:g}°"
     return None if run.source in judge.sources else f"its source is {run.source}"
 
 
 def itself(judge: Judge, run: Run) -> str | None:
-    return f"it looks at {run.source} itself" if run.source in judge.sources else None
+    if run.source in judge.sources:
+        return f"it looks at {run.source} itself"
+    if judge.analysis.sources and run.ra is not None and run.dec is not None:
+        away, source = nearest(judge.analysis, run.ra, run.dec)
+        if away < FIELD_DEG:
+            return f"{source.name} of [[sources]] is in its field of view, {away:.2f}° from {run.source}"
+    return None
 
 
 def _dates(judge: Judge, run: Run) -> str | None:

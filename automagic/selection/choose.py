@@ -16,6 +16,7 @@ from automagic.cards import closest
 from automagic.errors import UserError
 from automagic.index.runs import Run
 from automagic.selection.checks import CHECKS, SKY, UNKNOWN, Judge, Reason, itself
+from automagic.selection.checks import names as source_names
 from automagic.selection.conditions import Conditions, conditions, grouped, nsb_of, tabled_periods
 from automagic.selection.remarks import remarks
 
@@ -44,6 +45,7 @@ WORDS = {
     "rate": "rate",
     "minutes_min": "too short",
     "itself": "the source itself",
+    "mc": "no Monte Carlo",
 }
 """The reasons in two words, in the order in which they are looked for."""
 
@@ -149,8 +151,9 @@ def select(analysis: Analysis, found: list[Run]) -> Selection:
             )
     selection = judge(analysis, found)
     if not selection.runs:
+        key = "[[sources]]" if analysis.sources else "[source]"
         raise UserError(
-            _nothing(analysis, found, selection.notes), hint="Change [source] or [data] in analysis.toml, or site.toml."
+            _nothing(analysis, found, selection.notes), hint=f"Change {key} or [data] in analysis.toml, or site.toml."
         )
     return selection
 
@@ -267,13 +270,19 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
+def named_sources(analysis: Analysis) -> list[str]:
+    """Return the names of the sources of an analysis, and of more than three how many there are."""
+    known = [each.name for each in analysis.known]
+    return known if len(known) <= 3 else [*known[:2], f"{len(known) - 2} more"]
+
+
 def _nothing(analysis: Analysis, found: list[Run], notes: list[str]) -> str:
-    asked = f"{analysis.folder / 'analysis.toml'}: no run of {analysis.source.name} remains"
+    asked = f"{analysis.folder / 'analysis.toml'}: no run of {listed(named_sources(analysis))} remains"
     if not found:
         level = analysis.data.level
         return f"{asked}: the site has no {level} files (storage.roots and simulate.runs are empty)"
     sources = sorted({run.source for run in found})
-    names = analysis.data.source or (analysis.source.name,)
+    names = source_names(analysis)
     if analysis.data.cone is None and not {*names} & {*sources}:
         near = closest(names[0], sources)
         text = f"{asked}: the site has runs of {', '.join(sources[:20])}{' …' if len(sources) > 20 else ''}"

@@ -49,12 +49,15 @@ def _write_run(
     background: float = 25.0,
     full_enclosure: bool = False,
     rad_max: bool = True,
+    light: float = 1.0,
+    assumed: float | None = None,
 ) -> None:
     """Write a DL3 file with events drawn from a spectrum.
 
     `flux` is in cm-2 s-1 TeV-1, `background` in events per s and deg² above 0.05 TeV, falling as E^-2.7. The effective
     area rises as a power law to a plateau; 15 % energy resolution; within RAD_MAX all of the signal. For full
-    enclosure the PSF is a Gaussian of 0.05 deg.
+    enclosure the PSF is a Gaussian of 0.05 deg. The telescopes see `light` of each shower's light; the Monte Carlo has
+    them see `assumed` of it, the same where not given: energies and effective area are those that it would give.
     """
     from astropy import units as u
     from astropy.io import fits
@@ -67,11 +70,15 @@ def _write_run(
     offset = MapAxis.from_edges([0.39, 0.41], unit="deg", name="offset")
     migra = MapAxis.from_edges(np.linspace(0.2, 1.8, 81), name="migra")
 
-    def area_cm2(energy: np.ndarray) -> np.ndarray:
-        return 1e9 / (1 + (0.15 / energy) ** 2.5)
+    assumed = light if assumed is None else assumed
+
+    def area_cm2(energy: np.ndarray, seen: float) -> np.ndarray:
+        return 1e9 / (1 + (0.15 / (seen * energy)) ** 2.5)
 
     aeff = EffectiveAreaTable2D(
-        axes=[true, offset], data=area_cm2(true.center.value)[:, None] * u.cm**2, is_pointlike=not full_enclosure
+        axes=[true, offset],
+        data=area_cm2(true.center.value, assumed)[:, None] * u.cm**2,
+        is_pointlike=not full_enclosure,
     )
     shape = np.exp(-0.5 * ((migra.center.value - 1) / 0.15) ** 2)
     shape /= shape.sum() * migra.bin_width
@@ -83,9 +90,9 @@ def _write_run(
     cut = np.where(reco.center.value < 0.16, 0.2, 0.1)
     # signal
     grid = np.geomspace(0.02, 60, 2000)
-    expected = flux(grid) * area_cm2(grid) * seconds * np.gradient(grid)
+    expected = flux(grid) * area_cm2(grid, light) * seconds * np.gradient(grid)
     energy = np.repeat(grid, rng.poisson(expected))
-    energy = energy * (1 + 0.15 * rng.standard_normal(len(energy)).clip(-5, 5))
+    energy = energy * (light / assumed) * (1 + 0.15 * rng.standard_normal(len(energy)).clip(-5, 5))
     if full_enclosure:
         angle = 0.05 * np.sqrt(-2 * np.log(rng.random(len(energy))))
     else:
