@@ -115,6 +115,8 @@ def copy_site(parent: Path, part: Path, target: Path) -> list[str]:
         return os.path.relpath(place, target) if parent.parent == target.parent else str(place)
 
     for path, given in _paths(content):
+        if path[-1] == "index" and site.index_folder().is_relative_to(parent):
+            continue  # each has its own
         new = [moved(each) for each in given] if isinstance(given, list) else moved(given)
         if new != given:
             text = change(text, path, new)
@@ -131,12 +133,12 @@ def copy_site(parent: Path, part: Path, target: Path) -> list[str]:
 
 
 def _paths(content: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the keys of site.toml that are paths, with their values; the index is the analysis's own where relative."""
+    """Yield the keys of site.toml that are paths, with their values."""
     storage = content.get("storage", {})
     for key in ("roots", "mc", "off"):
         if key in storage:
             yield ("storage", key), storage[key]
-    if not str(storage.get("index", ".")).startswith("."):
+    if "index" in storage:
         yield ("storage", "index"), storage["index"]
     if storage.get("cache", ".cache") != ".cache":
         yield ("storage", "cache"), storage["cache"]

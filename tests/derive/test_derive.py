@@ -250,7 +250,7 @@ def test_paths_in_site_toml_mean_the_same_places(lab):
     (lab.base / "sim.sif").touch()
     (lab.crab / "site.toml").write_text(
         '# my site\n[storage]\nroots = ["../storage", "data", "/abs", "https://a.b/c"]  # where\n'
-        'mc = ["../storage"]\n[engines.mars]\nmarssys = "../mars"\n'
+        'mc = ["../storage"]\nindex = "../common/.index"\n[engines.mars]\nmarssys = "../mars"\n'
     )
     derive(lab, "child", "--set", "cards.star.Level=7")
     text = (lab.base / "child" / "site.toml").read_text()
@@ -261,6 +261,7 @@ def test_paths_in_site_toml_mean_the_same_places(lab):
     derive(lab, f"{lab.base}/deep/child", "--set", "cards.star.Level=7")
     text = (lab.base / "deep" / "child" / "site.toml").read_text()
     assert f'roots = ["{lab.base}/storage", "{lab.base}/crab/data", "/abs", "https://a.b/c"]  # where\n' in text
+    assert f'index = "{lab.base}/common/.index"\n' in text
 
 
 def test_files_that_the_settings_name_come_along(lab):
