@@ -13,14 +13,16 @@ MARKS = ("o", "s", "D", "^", "v", "P", "X", "p")
 FEW_RUNS = 40
 """With more points than this, the light curve is that of nights."""
 
+UNITS = {"1 / (TeV s cm2)": "TeV$^{-1}$ cm$^{-2}$ s$^{-1}$", "1 / (cm2 s)": "cm$^{-2}$ s$^{-1}$"}
+
 MAIN = (
-    ("spectrum.amplitude", "φ(E₀)"),
-    ("spectrum.alpha", "α"),
-    ("spectrum.index", "Γ"),
-    ("spectrum.flux_above_300GeV", "F(> 300 GeV)"),
-    ("theta2.significance", "significance"),
+    ("spectrum.amplitude", r"$\phi$"),
+    ("spectrum.alpha", r"$\alpha$"),
+    ("spectrum.index", r"$\Gamma$"),
+    ("spectrum.flux_above_300GeV", r"$F_{>300\,\mathrm{GeV}}$"),
+    ("theta2.significance", r"significance  [$\sigma$]"),
     ("theta2.excess", "excess events"),
-    ("theta2.background", "background events"),
+    ("theta2.background", "background"),
 )
 """What is drawn against the value that is scanned."""
 
@@ -48,22 +50,27 @@ def draw_scan(found: Comparison) -> Any:
 
     rows = {row.key: row for row in found.rows}
     shown = [(rows[key], label) for key, label in MAIN if key in rows]
-    fig = _figure((7.0, 1.55 * max(1, len(shown)) + 0.8))
-    panels = fig.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
+    lines = (len(shown) + 1) // 2 or 1
+    fig = _figure((9.5, 2.3 * lines + 0.7))
+    panels = fig.subplots(lines, 2, sharex=True, squeeze=False).ravel()
     x = np.array(found.scan_values())
     for panel, (row, label) in zip(panels, shown, strict=False):
         good = [n is not None and n.value is not None for n in row.numbers]
         y = np.array([n.value if n is not None and n.value is not None else np.nan for n in row.numbers])
         error = np.array([(n.error or 0.0) if n is not None else 0.0 for n in row.numbers])
+        most = np.nanmax(np.abs(y)) if any(good) else 0.0
+        power = int(np.floor(np.log10(most))) if 0 < most < 1e-3 else 0
+        y, error = y / 10.0**power, error / 10.0**power
         panel.errorbar(x[good], y[good], error[good], **{**style.POINT, "color": COLORS[0]})
         panel.plot(x[good], y[good], color=COLORS[0], lw=0.8, alpha=0.5)
-        panel.set_ylabel(label)
+        panel.set_ylabel(label if not power else rf"{label}  [$10^{{{power}}}$ {UNITS.get(row.unit, row.unit)}]", fontsize=9.5)
         panel.margins(x=0.08, y=0.2)
-    panels[-1].set_xlabel(found.scan or "")
-    panels[0].set_title(f"{len(found.sides)} analyses; errors are largely in common")
+    for panel in panels[len(shown) :]:
+        panel.set_axis_off()
+    fig.supxlabel(found.scan or "", fontsize=11)
+    panels[0].set_title(f"{len(found.sides)} analyses, errors largely in common")
     if any(side.simulated for side in found.sides):
-        style.mark_simulated(panels[0])
-    fig.align_ylabels(list(panels))
+        style.mark_simulated(panels[1])
     return fig
 
 

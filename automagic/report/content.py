@@ -133,7 +133,7 @@ def _collect(folder: Folder, connection: Any) -> dict[str, Any]:
         "versions": _versions(),
         "origin": read_origin(folder),
         "taken": ask(TAKEN),
-        "unchecked": unchecked(folder),
+        "unchecked": unchecked(folder, connection),
     }
 
 

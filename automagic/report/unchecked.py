@@ -16,8 +16,10 @@ READ, UNREAD, UNKNOWN = "read", "not read", "not known"
 _DONE = "SELECT engine, action FROM tasks WHERE program = ? AND state = 'done' AND action IS NOT NULL ORDER BY position"
 
 
-def unchecked(folder: Folder) -> list[dict[str, Any]]:
+def unchecked(folder: Folder, connection: Any) -> list[dict[str, Any]]:
     """Return ``program key value read`` of each key under ``[unchecked.…]``, as the analysis was last expanded.
+
+    `connection` has the catalog.
 
     ``read`` is "read", "not read" (in any of the program's jobs), or "not known": nothing has run, or it is a program
     of MARS.
@@ -31,16 +33,15 @@ def unchecked(folder: Folder) -> list[dict[str, Any]]:
     if not asked:
         return []
     rows = []
-    with catalog.connect(folder) as connection:
-        for program, table in asked.items():
-            done = connection.execute(_DONE, [program]).fetchall()
-            left = [_untouched(folder, action) for _, action in done]
-            for key, value in table.items():
-                how = UNKNOWN
-                if done and all(engine != "mars" for engine, _ in done):
-                    names = {key, key.partition(".")[2]}  # with a variant before it, such as M1
-                    how = READ if any(not names & keys for keys in left) else UNREAD
-                rows.append({"program": program, "key": key, "value": value, "read": how})
+    for program, table in asked.items():
+        done = connection.execute(_DONE, [program]).fetchall()
+        left = [_untouched(folder, action) for _, action in done]
+        for key, value in table.items():
+            how = UNKNOWN
+            if done and all(engine != "mars" for engine, _ in done):
+                names = {key, key.partition(".")[2]}  # with a variant before it, such as M1
+                how = READ if any(not names & keys for keys in left) else UNREAD
+            rows.append({"program": program, "key": key, "value": value, "read": how})
     return rows
 
 
@@ -55,8 +56,10 @@ def _untouched(folder: Folder, action: str) -> set[str]:
 
 def remarks(folder: Folder) -> list[str]:
     """Return a sentence for each key that was passed on, and that no program read."""
+    with catalog.connect(folder) as connection:
+        rows = unchecked(folder, connection)
     return [
         f"{row['program']} did not read the key {row['key']}, which [unchecked.{row['program']}] passes on"
-        for row in unchecked(folder)
+        for row in rows
         if row["read"] == UNREAD
     ]

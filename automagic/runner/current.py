@@ -88,10 +88,7 @@ def expand_anew(folder: Folder, held: bool = False) -> Path:
         "engine": analysis.engine,
         "marssys": {str(name): str(site.place(each.marssys)) for name, each in site.engines.items() if each.marssys},
         "images": {str(name): str(site.place(each.image)) for name, each in site.engines.items() if each.image},
-        "overrides": {
-            program: {**analysis.cards.get(program, {}), **analysis.unchecked.get(program, {})}
-            for program in {*analysis.cards, *analysis.unchecked}
-        },
+        "overrides": analysis.cards,
         "unchecked": analysis.unchecked,
         "trust": site.storage.trust,
         "runs": [plain(run) for run in graph.runs],

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from automagic.analysis import load
+from automagic.bookkeeping import catalog
 from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.plan import make_plan, text
+from automagic.report.content import collect
 from automagic.report.unchecked import READ, UNKNOWN, UNREAD, remarks, unchecked
 from automagic.runner.current import open_session
 from tests.bookkeeping.small import Small, task
@@ -70,6 +72,17 @@ def test_the_log_tells_whether_it_was_read(tmp_path, engine, log, how):
         (small.folder.action(small.action("star:1")) / "log.txt").write_text(log)
     else:
         small.write(small.start())
-    ((row),) = unchecked(small.folder)
+    with catalog.connect(small.folder) as connection:
+        ((row),) = unchecked(small.folder, connection)
     assert row == {"program": "star", "key": "MJStar.New", "value": 1, "read": how}
     assert len(remarks(small.folder)) == (how == UNREAD)
+    assert [each["read"] for each in collect(small.folder)["unchecked"]] == [how]
+
+
+def test_a_key_that_is_not_read_does_not_fail_its_job(tmp_path):
+    """A job fails where a key under [cards.…] was not read; these keys are not among those that it is told of."""
+    session = open_session(
+        write(tmp_path, '[cards.star]\n"MJStar.UseAddNoise" = true\n[unchecked.star]\n"MJStar.New" = 1\n')
+    )
+    task = next(task for name, task in session.tasks.items() if name.startswith("star:0"))
+    assert session.overridden(task) == ["MJStar.UseAddNoise"]
