@@ -63,7 +63,9 @@ def draw_scan(found: Comparison) -> Any:
         y, error = y / 10.0**power, error / 10.0**power
         panel.errorbar(x[good], y[good], error[good], **{**style.POINT, "color": COLORS[0]})
         panel.plot(x[good], y[good], color=COLORS[0], lw=0.8, alpha=0.5)
-        panel.set_ylabel(label if not power else rf"{label}  [$10^{{{power}}}$ {UNITS.get(row.unit, row.unit)}]", fontsize=9.5)
+        panel.set_ylabel(
+            label if not power else rf"{label}  [$10^{{{power}}}$ {UNITS.get(row.unit, row.unit)}]", fontsize=9.5
+        )
         panel.margins(x=0.08, y=0.2)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()

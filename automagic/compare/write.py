@@ -74,7 +74,7 @@ def page(found: Comparison, whole: bool = False) -> str:
 
 def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=115, metadata={"Software": None})
     return buffer.getvalue()
 
 
