@@ -14,7 +14,13 @@ from automagic.cards import read_text
 from automagic.derive.edit import flat
 from automagic.errors import UserError
 
-_RESULTS = "SELECT key, value, error, unit, text FROM results ORDER BY task, key"
+_RESULTS = """
+SELECT CASE WHEN count(*) OVER (PARTITION BY key) > 1 THEN key || '@' || substr(task, instr(task, ':') + 1)
+            ELSE key END,
+       value, error, unit, text
+FROM results ORDER BY task, key
+"""
+"""Where several tasks have found the same (sources of a catalogue, periods), their names stand behind it."""
 
 _TOOK = """
 SELECT count(*) AS tasks, count(*) FILTER (t.state = 'done') AS done,

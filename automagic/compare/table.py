@@ -135,7 +135,9 @@ def _results(sides: list[Side]) -> Iterator[Row]:
     for key in order:
         numbers = tuple(side.results.get(key) for side in sides)
         unit = next(each.unit for each in numbers if each is not None)
-        yield Row(key, LABELS.get(key, key), unit, numbers)
+        plain, _, what = key.partition("@")
+        label = LABELS.get(plain, plain)
+        yield Row(key, f"{label}, {what}" if what else label, unit, numbers)
 
 
 def _took(sides: list[Side]) -> Iterator[Row]:

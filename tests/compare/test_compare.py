@@ -119,6 +119,25 @@ def test_a_scan_is_put_in_the_order_of_its_values(tmp_path):
     plot.draw_scan(found).savefig(tmp_path / "scan.png")
 
 
+def test_the_same_number_of_several_sources_is_kept_apart(tmp_path):
+    """As a catalogue has it, with a spectrum of each source."""
+    (tmp_path / "raw").write_text("raw\n")
+    for name in ("one", "two"):
+        tasks = [task(f"spectrum:{who}", str(tmp_path / "raw"), card=f"A: {who}\n",
+                      outputs=(Output("s.json", "result", ""),)) for who in "ab"]  # fmt: skip
+        small = Small(tmp_path / name, tasks)
+        told = {
+            who: json.dumps({"results": [{"key": "spectrum.index", "value": value}]})
+            for who, value in (("a", 2.0), ("b", 3.0))
+        }
+        small.write(small.start(), *(small.done(f"spectrum:{who}", who, {"s.json": told[who]}) for who in "ab"))
+        (tmp_path / name / "analysis.toml").write_text("")
+    table = rows(compare(read_sides([tmp_path / "one", tmp_path / "two"])))
+    assert [number.value for number in table["spectrum.index@a"].numbers] == [2.0, 2.0]
+    assert [number.value for number in table["spectrum.index@b"].numbers] == [3.0, 3.0]
+    assert table["spectrum.index@b"].label == "Γ, photon index, b"
+
+
 def test_two_keys_that_differ_are_no_scan(tmp_path):
     one = analysis(tmp_path, "one", 6)
     two = analysis(tmp_path, "two", 7, more_settings="ra = 83.0\n")

@@ -9,7 +9,8 @@ from automagic.analysis import load
 from automagic.kinds import KINDS, PLANNED
 
 PROJECT = Path(__file__).resolve().parents[2]
-FOLDERS = sorted(path.parent for path in PROJECT.glob("analyses/*/analysis.toml"))
+FOLDERS = sorted(path.parent for path in PROJECT.glob("analyses/*/analysis.toml")
+                 if not path.read_text(encoding="utf-8").startswith("# Derived from "))  # fmt: skip
 PAGE = PROJECT / "docs" / "analyses.md"
 
 
