@@ -64,7 +64,8 @@ class NoiseAdder:
     `DIM_PHE` also gets what its pedestal mean lacks of ``NewNoiseMean``, the bias of an extractor that searches the
     largest sum, which more noise makes larger where there is no pulse. Where the noise is larger than
     the charge was, the arrival time is drawn anew. How MARS does it is not public; of its methods 2 is known to
-    be in use, and the only one here.
+    be in use, and the only one here. The two values are those of the extractor that looks for the largest sum: people
+    of MAGIC take them from the plots ``IntPedEx`` (interleaved pedestals, from the extractor) of sorcerer's summaries.
     """
 
     def __init__(self, env: Env) -> None:
