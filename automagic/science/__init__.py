@@ -23,9 +23,11 @@ host or path is written, and runs are taken in the order of their numbers.
 
 from pathlib import Path
 
-STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels", "part", "mark")
+STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels")
 TABLES = ("sources",)
 """What reads the results of other steps."""
+FILE_STEPS = ("part", "mark")
+"""Steps for a single file."""
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "STEPS", "TABLES"]
+__all__ = ["CARDS", "FILE_STEPS", "STEPS", "TABLES"]
