@@ -4,10 +4,13 @@ from tasks.coach import task_coach
 from tasks.constants import task_constants
 from tasks.flux import task_flux
 from tasks.index import task_index
+from tasks.levels import task_levels
 from tasks.lightcurve import task_lightcurve
 from tasks.magic_dl3 import task_magic_dl3
+from tasks.mark import task_mark
 from tasks.melibea import task_melibea
 from tasks.merpp import task_merpp
+from tasks.part import task_part
 from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
@@ -25,10 +28,13 @@ __all__ = [
     "task_constants",
     "task_flux",
     "task_index",
+    "task_levels",
     "task_lightcurve",
     "task_magic_dl3",
+    "task_mark",
     "task_melibea",
     "task_merpp",
+    "task_part",
     "task_quate",
     "task_selectmc",
     "task_sim",

@@ -108,6 +108,7 @@ class SimulatedRun(Conditions):
     """``[[simulate.runs]]``: a run of the source, or of one of ``[[simulate.sources]]``.
 
     `flux` multiplies the true spectrum.
+    `nsb_end` is the night-sky background at its end, to which it changes evenly; without it `nsb` stays.
     """
 
     run: RunNumber
@@ -117,6 +118,7 @@ class SimulatedRun(Conditions):
     wobble: Wobble = "W0.40+035"
     flux: float = Field(default=1.0, ge=0)
     source: SourceName | None = None
+    nsb_end: float | None = Field(default=None, gt=0)
 
 
 class SimulatedOff(Conditions):

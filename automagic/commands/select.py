@@ -72,11 +72,15 @@ def _groups(asked: Analysis, selection: Selection) -> tuple[list[Match], list[st
     from automagic.index import find_mc, find_runs
     from automagic.selection.choose import select_off
     from automagic.selection.matching import match
+    from automagic.selection.moonlight import match_levels
 
     if asked.data.level == "dl3" or not selection.runs:
         return [], []
     off = select_off(asked, find_runs(asked, "off"))
-    groups = match(selection.runs, find_mc(asked), off.runs, asked.geometry)
+    if asked.kind == "moon":
+        groups = match_levels(asked, selection.runs, find_mc(asked), off.runs)
+    else:
+        groups = match(selection.runs, find_mc(asked), off.runs, asked.geometry)
     return groups, [f"off data: {note}" for note in off.notes if " left out: " in note]
 
 

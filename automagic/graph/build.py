@@ -13,6 +13,7 @@ from automagic.naming import DataName, McName
 from automagic.programs import Setup
 from automagic.selection.checks import owner
 from automagic.selection.choose import select_off
+from automagic.selection.levels import Level, Part
 
 
 @dataclass
@@ -29,6 +30,10 @@ class Build:
         What is unusual.
     off_used, mc_used
         The off runs and Monte Carlo sets that tasks read.
+    base
+        The graph of all levels, where this is that of one.
+    level, parts
+        The level of brightness, and what each run has of it, by its number; see `automagic.graph.moon`.
     """
 
     analysis: Analysis
@@ -37,6 +42,14 @@ class Build:
     notes: list[str] = field(default_factory=list)
     off_used: list[Run] = field(default_factory=list)
     mc_used: list[McSet] = field(default_factory=list)
+    base: Build | None = None
+    level: Level | None = None
+    parts: dict[int, Part] = field(default_factory=dict)
+
+    @property
+    def common(self) -> Build:
+        """The graph without its level: what is the same for all levels, such as files and their calibration."""
+        return self.base or self
 
     def add(self, task: Task) -> Task:
         """Add a task, unless it is there; return the one that is there now."""
@@ -67,7 +80,7 @@ class Build:
         """
         programs = {*self.setup.values, *values}
         joined = {each: {**self.setup.values.get(each, {}), **values.get(each, {})} for each in programs}
-        return replace(self, setup=replace(self.setup, values=joined, label=label))
+        return replace(self, setup=replace(self.setup, values=joined, label=label), base=self.common)
 
     @cached_property
     def off_runs(self) -> list[Run]:

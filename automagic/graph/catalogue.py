@@ -23,7 +23,8 @@ COLLECTED = ("theta2", "spectrum", "flux")
 
 def with_mc(analysis: Analysis, selection: Selection) -> Selection:
     """Leave out the runs that no Monte Carlo fits: with one source that is a failure, here the others go on."""
-    if analysis.data.level == "dl3":
+    # under moonlight Monte Carlo is chosen for parts of runs, see automagic.graph.moon
+    if analysis.data.level == "dl3" or analysis.kind == "moon":
         return selection
     sets = find_mc(analysis)
     problems = {run.run: choose_mc(run, sets, analysis.geometry)[1] for run in selection.runs}

@@ -16,14 +16,14 @@ def superstar_input(build: Build, run: Run, role: str, checks: dict[str, object]
     if run.level == "superstar":
         return source_input(role, run.files[0], checks)
     what, conditions = f"{run.run:08d}", run_conditions(run)
-    simulate(build, run)
+    simulate(build.common, run)
     first = run.files[0].name
     assert isinstance(first, DataName)
     images = []
     for telescope in (1, 2):
         files, level = run.of(telescope), run.level
         if level == "raw":
-            files, level = calibrated(build, run, telescope), "calibrated"
+            files, level = calibrated(build.common, run, telescope), "calibrated"
         images.append(
             star_inputs(build, what, telescope, files, level, superstar.star_checks(telescope, run.run), conditions)
         )

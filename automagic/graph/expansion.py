@@ -10,6 +10,7 @@ from automagic.graph.build import Build
 from automagic.graph.catalogue import add_sources, with_mc
 from automagic.graph.data import run_conditions, superstar_input
 from automagic.graph.models import models
+from automagic.graph.moon import by_level, mc_of, times_of
 from automagic.graph.refine import refined
 from automagic.graph.task import Input, Task
 from automagic.index import McSet, Run, find_mc, find_runs
@@ -20,7 +21,8 @@ from automagic.programs.base import check_overrides
 from automagic.programs.inputs import made_inputs, source_input
 from automagic.programs.unchecked import check_unchecked
 from automagic.selection import select
-from automagic.selection.matching import choose_mc, mc_remarks
+from automagic.selection.levels import labels
+from automagic.selection.matching import mc_remarks
 
 DL3_CHECKS: dict[str, object] = {"fits": True, "hdus": ["EVENTS"]}
 """What must be true of a DL3 file that the science steps read."""
@@ -70,7 +72,7 @@ def expand(analysis: Analysis) -> Graph:
     """
     folders = analysis.marssys(analysis.engine), analysis.marssys("openmars")
     setup = Setup(analysis.engine, *folders, analysis.cards, image_cards(analysis), KINDS[analysis.kind].cards)
-    setup = replace(setup, unchecked=analysis.unchecked)
+    setup = replace(setup, unchecked=analysis.unchecked, levels=labels() if analysis.kind == "moon" else ())
     check_overrides(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     check_unchecked(setup, PROGRAMS, str(analysis.folder / "analysis.toml"))
     selection = select(analysis, find_runs(analysis, "observation"))
@@ -100,14 +102,19 @@ def dl3_inputs(build: Build, runs: list[Run]) -> list[Input]:
     if build.analysis.data.level == "dl3":
         files = [(run, source_input("dl3", file, DL3_CHECKS)) for run in runs for file in build.fetched(run).files]
         return [refined(build.alone(run), run, file, None) for run, file in files]
-    geometry = build.analysis.geometry
     sets = find_mc(build.analysis)
-    chosen = [(run, *choose_mc(run, sets, geometry)) for run in runs]
+    return [each for of_level, several in by_level(build, runs) for each in _chain(of_level, several, sets)]
+
+
+def _chain(build: Build, runs: list[Run], sets: list[McSet]) -> list[Input]:
+    """Bring the runs of one level to DL3, with models of their own."""
+    chosen = [(run, *mc_of(build, run, sets)) for run in runs]
     trained: dict[str, tuple[list[Input], list[Input]]] = {}
     inputs: list[Input] = []
     for run, mc, problem in chosen:
         if mc is not None and mc.name not in trained:
-            build.mc_used.append(mc)
+            if mc not in build.mc_used:
+                build.mc_used.append(mc)
             users = [other for other, its, _ in chosen if its is not None and its.name == mc.name]
             trained[mc.name] = models(build, mc, users)
         made, test = trained[mc.name] if mc is not None else ([], [])
@@ -130,7 +137,7 @@ def dl3_of(build: Build, run: Run, made: list[Input], test: list[Input], problem
     else:
         name = name.at("superstar")
         source = superstar_input(build, run, "data", melibea.data_checks(name))
-        times = quality_times(build, what, source, conditions)
+        times = times_of(build, run, what, quality_times(build, what, source, conditions), conditions)
         energy = build.analysis.reconstruction.energy
         applied = melibea.task(build.setup, what, name, source, made, energy, conditions, problem, times)
         data = made_inputs("data", build.add(applied), checks)[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from automagic.graph.build import Build
 from automagic.graph.data import superstar_input
 from automagic.graph.montecarlo import half, halves, mc_conditions
+from automagic.graph.moon import as_bright, off_of
 from automagic.graph.task import Input
 from automagic.index import McSet, Run
 from automagic.naming import McName, parse
 from automagic.programs import coach, magic_dl3, melibea, selectmc
 from automagic.programs.inputs import made_inputs, mc_folder, source_input
-from automagic.selection.matching import choose_off
 
 
 def models(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], list[Input]]:
@@ -49,7 +49,7 @@ def models(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], list[
 
 def off_inputs(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], str | None]:
     """Bring the off runs that fit a set to superstar level; return inputs of coach, or why there are none."""
-    chosen, said = choose_off(mc, build.off_runs, runs)
+    chosen, said = off_of(build, mc, runs)
     if not chosen:
         return [], said[0]
     for text in said:
@@ -57,4 +57,4 @@ def off_inputs(build: Build, mc: McSet, runs: list[Run]) -> tuple[list[Input], s
     for run in chosen:
         if run.run not in {used.run for used in build.off_used}:
             build.off_used.append(run)
-    return [superstar_input(build, run, "off", coach.off_checks(run.run)) for run in chosen], None
+    return [superstar_input(as_bright(build, run), run, "off", coach.off_checks(run.run)) for run in chosen], None

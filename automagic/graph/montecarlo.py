@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from automagic.graph.build import Build
 from automagic.graph.data import star_inputs
+from automagic.graph.moon import as_bright
 from automagic.graph.task import Input, Task
 from automagic.index import DataFile, McSet
 from automagic.index.planned import sim_name
@@ -47,9 +48,10 @@ def superstar_inputs(build: Build, mc: McSet) -> list[Input]:
 def superstar_task(build: Build, mc: McSet, run: int | None, pair: dict[int, DataFile]) -> Task:
     """Bring one file pair to superstar level."""
     what, conditions, folder = f"{mc.name}_{run}", mc_conditions(mc), mc_folder(mc)
-    simulate(build, mc, run, pair)
+    simulate(build.common, mc, run, pair)
+    bright = as_bright(build, mc)
     images = [
-        star_inputs(build, what, t, (pair[t],), mc.level, superstar.star_checks(t, None), conditions, folder)
+        star_inputs(bright, what, t, (pair[t],), mc.level, superstar.star_checks(t, None), conditions, folder)
         for t in (1, 2)
     ]
     name = pair[1].name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automagic.graph.build import Build
+from automagic.graph.moon import marked
 from automagic.graph.task import Input
 from automagic.index import Run
 
@@ -19,4 +20,4 @@ def refined(build: Build, run: Run, dl3: Input, melibea: Input | None) -> Input:
     melibea
         The file that it was made from; `None` for DL3 files in storage.
     """
-    return dl3
+    return marked(build, run, dl3)

@@ -55,7 +55,8 @@ SELECT p.run, p.level, p.version,
     round(avg(cloudiness), 2) AS cloudiness, round(avg(rate), 3) AS rate,
     CASE WHEN count(DISTINCT trigger) = 1 THEN any_value(trigger) END AS trigger,
     CASE WHEN count(DISTINCT hv) = 1 THEN any_value(hv) END AS hv,
-    max(mars_version) AS mars_version, sum(events) AS events
+    max(mars_version) AS mars_version, sum(events) AS events,
+    string_agg(dc_track, ';' ORDER BY start, p.telescope) AS dc_track
 FROM placed p JOIN minutes m ON m.run = p.run AND m.level = p.level AND m.version IS NOT DISTINCT FROM p.version
 GROUP BY p.run, p.level, p.version
 """

@@ -11,6 +11,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from automagic.index.light import track_text
+
 DARK_DC_NA = 1100.0
 """Median anode current (nA) of a dark night at nominal high voltage: recollected, not published."""
 
@@ -142,6 +144,13 @@ class _Tree:
             return None
         return pick(day + milli / 86_400_000 + nano / 86_400e9 for day, milli, nano in zip(*parts, strict=True))
 
+    def moments(self) -> list[float]:
+        """The time of each entry (the tree's own MTime) as modified Julian date; empty where it has none."""
+        parts = [self.values(part) for part in ("fMjd", "fTime.fMilliSec", "fNanoSec")]
+        if len({len(each) for each in parts}) != 1:
+            return []
+        return [day + milli / 86_400_000 + nano / 86_400e9 for day, milli, nano in zip(*parts, strict=True)]
+
 
 def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
@@ -194,7 +203,8 @@ def _reports(file: Any) -> Row:
     camera, pyrometer, l3 = _Tree(file, "Camera"), _Tree(file, "Pyrometer"), _Tree(file, "L3T")
     tables = [str(each) for each in l3.values("fTablename")]
     files = [str(each) for each in camera.values("fFileName")]
-    return conditions(
+    track = track_text(camera.moments(), camera.values("fMedianDC"))
+    return {"dc_track": track} | conditions(
         drive.values("fCurrentZd"),
         drive.values("fCurrentAz"),
         camera.values("fMedianDC"),

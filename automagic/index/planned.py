@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from automagic.analysis import Analysis
-from automagic.analysis.site import Simulate, SimulatedOff, SimulatedRun
+from automagic.analysis.site import Conditions, Simulate, SimulatedOff, SimulatedRun
 from automagic.errors import UserError
 from automagic.index.inside import azimuth_middle, current
 from automagic.index.periods import period
@@ -55,6 +55,8 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     pedestal, calibration = _calibration(plan, analysis, night) if level == "raw" else ((), ())
     simulate = analysis.site.simulate
     known = None if simulate is None else simulate.conditions(plan)
+    light = _light(plan, known)
+    nsb = sum(value for _, value in light) / len(light) if light else None if known is None else known.nsb
     return Run(
         run=plan.run,
         night=iso,
@@ -73,12 +75,13 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         kind=kind,
         ra=ra,
         dec=dec,
-        nsb=None if known is None else known.nsb,
-        dc_na=None if known is None else current(known.nsb, known.hv),
+        nsb=nsb,
+        dc_na=None if known is None else current(nsb, known.hv),
         hv=None if known is None else known.hv,
         trigger=None if known is None else known.trigger,
         transmission=None if known is None else known.transmission,
         cloudiness=None if known is None else known.cloudiness,
+        light=light,
     )
 
 
@@ -94,6 +97,15 @@ def placed(plan: SimulatedRun | SimulatedOff, analysis: Analysis) -> tuple[str, 
         )
     source = analysis.source if own is None else own
     return source.name, source.ra, source.dec
+
+
+def _light(plan: SimulatedRun | SimulatedOff, known: Conditions | None) -> tuple[tuple[float, float], ...]:
+    """Return the brightness at begin and end of a run in which it changes."""
+    end = getattr(plan, "nsb_end", None)
+    if end is None or known is None or known.nsb is None:
+        return ()
+    start = (plan.start - datetime(1858, 11, 17, tzinfo=UTC)) / timedelta(days=1)
+    return (start, known.nsb), (start + plan.minutes / 1440, end)
 
 
 def _calibration(
@@ -137,6 +149,7 @@ def planned_sets(simulate: Simulate | None) -> list[McSet]:
                 period=when,
                 nsb=simulate.nsb,
                 trigger=simulate.trigger,
+                hv=simulate.hv,
             )
         )
     return sets

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from automagic.index.inside import conditions
+from automagic.index.light import track_text
 
 _HEAD = ("[CC Run ", "Arehucas Version ", "Telescope M", "Subrun ")
 _EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
@@ -42,6 +43,7 @@ def read_report(path: str) -> dict[str, Any]:
     if times:
         row |= {"start": _text(min(times)), "stop": _text(max(times))}
         row["seconds"] = round((max(times) - min(times)).total_seconds(), 3)
+    row["dc_track"] = track_text(found["dc_time"], found["dc_na"])
     return row | conditions(
         found["zenith"],
         found["azimuth"],
@@ -83,6 +85,8 @@ def _read_line(words: list[str], found: dict[str, list[Any]]) -> None:
         case "LIDAR-REPORT":
             values = {"transmission": _number(body[body.index("T") + 3])}
     found["time"].append(moment)
+    if "dc_na" in values:
+        found["dc_time"].append((moment - _EPOCH).total_seconds() / 86_400)
     for key, value in values.items():
         found[key].append(value)
 

@@ -90,6 +90,8 @@ class Run:
         The pedestal and calibration files that belong to the run (level ``"raw"``), both telescopes.
     problems
         Sentences of the index about this run.
+    light
+        Night-sky background against time: moment (MJD) and value (dark night = 1), in order, as far as known.
     """
 
     run: int
@@ -119,6 +121,7 @@ class Run:
     pedestal: tuple[DataFile, ...] = ()
     calibration: tuple[DataFile, ...] = ()
     problems: tuple[str, ...] = ()
+    light: tuple[tuple[float, float], ...] = ()
 
     def of(self, telescope: int) -> tuple[DataFile, ...]:
         """Return the files of one telescope."""
@@ -143,7 +146,7 @@ class Run:
 class McSet:
     """Gamma Monte Carlo of one zenith range (deg) and geometry (``"w0"``, ``"wr"``, ``"wd"``), at one level.
 
-    `period`, `version` (of the simulation), `nsb` (in units of a dark night's) and `trigger` (as of `Run`) are
+    `period`, `version` (of the simulation), `nsb` (in units of a dark night's), `trigger` and `hv` (as of `Run`) are
     `None` where nothing tells them; such a set is taken for any run, with a remark.
     """
 
@@ -157,6 +160,7 @@ class McSet:
     version: str | None = None
     nsb: float | None = None
     trigger: str | None = None
+    hv: str | None = None
 
     def covers(self, zenith: float) -> bool:
         """Whether a zenith distance (deg) lies in the range."""

@@ -7,7 +7,8 @@ files     One row a file with a MAGIC name: where it is (folder, name), size, mt
 headers   One row a file whose inside was read, for this size and mtime_ns: position (deg), zenith and azimuth (deg),
           start and stop (UTC), events, the run's number, median current (nA), transmission of aerosols from 9 km
           (worst and mean), cloudiness (%), L3 rate (Hz), trigger table and kind, HV file and kind, version of MARS,
-          lines of a report and how many are broken, or ``error``.
+          lines of a report and how many are broken, or ``error``; the current against time
+          (`automagic.index.light`).
 subruns   One row a subrun of a run at a level and version: whether each telescope's file is there and its size (which
           remote storage may not tell), and whether its report is.
 runs      One row a run at a level and version: what its files and headers say together.
@@ -33,7 +34,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FORM = 1
+FORM = 2
 """Raised whenever a table changes; an index of another form is made anew."""
 
 FILES = """folder VARCHAR, name VARCHAR, size BIGINT, mtime_ns BIGINT, place VARCHAR, kind VARCHAR, level VARCHAR,
@@ -45,7 +46,7 @@ HEADERS = """folder VARCHAR, name VARCHAR, size BIGINT, mtime_ns BIGINT, ra DOUB
     zenith_max DOUBLE, azimuth DOUBLE, start VARCHAR, stop VARCHAR, seconds DOUBLE, events BIGINT, run_inside BIGINT,
     dc_na DOUBLE, transmission DOUBLE, transmission_mean DOUBLE, cloudiness DOUBLE, rate DOUBLE,
     trigger_table VARCHAR, trigger VARCHAR, hv_file VARCHAR, hv VARCHAR, nsb DOUBLE, mars_version VARCHAR,
-    lines BIGINT, broken BIGINT, error VARCHAR"""
+    lines BIGINT, broken BIGINT, error VARCHAR, dc_track VARCHAR"""
 
 PROBLEMS = (
     """kind VARCHAR, run INTEGER, telescope TINYINT, path VARCHAR, text VARCHAR, level VARCHAR, first_seen VARCHAR"""

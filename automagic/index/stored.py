@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from automagic.index.inside import read_inside
+from automagic.index.inside import night_sky, read_inside
+from automagic.index.light import track_of
 from automagic.index.periods import period
 from automagic.index.runs import MC_LEVELS, DataFile, McSet, Run
 from automagic.naming import DataName, McName, parse
@@ -149,6 +150,7 @@ def _run(
         "kind": kind,
         "period": period(night),
         "zenith": None if low is None or high is None else (low, high),
+        "light": tuple((at, night_sky(dc, told.get("hv")) or 0.0) for at, dc in track_of(told.get("dc_track"))),
         **{key: told.get(key) for key in (*same, *more)},
     }
 

@@ -9,4 +9,5 @@ MOON = Kind(
         Default("hv", ("nominal", "reduced"), "moonlight is observed with either (arXiv:1704.00906)"),
         Default("nsb", (0.0, 18.0), "to the end of catalog/nsb_levels.csv without filters"),
     ),
+    steps=("theta2", "spectrum", "lightcurve", "levels"),
 )

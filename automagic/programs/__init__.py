@@ -8,6 +8,7 @@ from automagic.programs import (
     magic_dl3,
     melibea,
     merpp,
+    moon,
     quate,
     science,
     selectmc,
@@ -27,10 +28,12 @@ PROGRAMS: dict[str, Wrapper] = {
         star.WRAPPER,
         superstar.WRAPPER,
         quate.WRAPPER,
+        moon.PART_TIMES,
         selectmc.WRAPPER,
         coach.WRAPPER,
         melibea.WRAPPER,
         magic_dl3.WRAPPER,
+        moon.MARK,
         *science.WRAPPERS.values(),
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ class Setup:
         (`automagic.programs.unchecked`).
     overrides
         ``[cards.…]`` of the analysis: by program and key, as written. A key that begins with a variant and a
-        dot (``M1.`` of ``star``) is for that variant alone.
+        dot (``M1.`` of ``star``) is for that variant alone; one that begins with a level's label, for that level.
+    levels
+        The labels that keys may begin with.
     """
 
     engine: str
@@ -110,6 +113,7 @@ class Setup:
     values: Values = field(default_factory=dict)
     label: str = ""
     unchecked: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    levels: tuple[str, ...] = ()
 
     def card(self, wrapper: Wrapper, values: Mapping[str, object] | None = None, variant: str = "") -> str:
         """Render a card: the default, over it the wrapper's `values`, the kind's, and what the person wrote."""
@@ -121,18 +125,21 @@ class Setup:
         return cards.render(cards.merge(default, given, own))
 
     def written(self, wrapper: Wrapper, variant: str) -> dict[str, object]:
-        """Return a person's overrides for a variant; those for it alone win over those for all."""
-        general, special = {}, {}
+        """Return a person's overrides for a variant: those for it alone win over those for all, a level's over both."""
+        found: dict[int, dict[str, object]] = {0: {}, 1: {}, 2: {}, 3: {}}
         for key, value in self.overrides.get(wrapper.program, {}).items():
             if key in JOB_KEYS:
                 continue
-            first, _, rest = key.partition(".")
-            if first in wrapper.default_cards and first:
-                if first == variant:
-                    special[rest] = value
+            weight = 0
+            for names, this, more in ((self.levels, self.label, 2), (wrapper.default_cards, variant, 1)):
+                first, _, rest = key.partition(".")
+                if first and first in names:
+                    if first != this:
+                        break
+                    key, weight = rest, weight + more
             else:
-                general[key] = value
-        return {**general, **special}
+                found[weight][key] = value
+        return {**found[0], **found[1], **found[2], **found[3]}
 
     def task(
         self,
@@ -222,8 +229,8 @@ def check_overrides(setup: Setup, programs: Mapping[str, Wrapper], where: str) -
                 sentences.append(f"[cards.{program}]: {key}: found {given!r}; it must be {words}")
         if not wrapper.default_cards:
             sentences.append(f"[cards.{program}]: this program takes no card")
-        for variant in wrapper.default_cards:
-            written = setup.written(wrapper, variant)
+        for variant, label in product(wrapper.default_cards, ("", *setup.levels)):
+            written = replace(setup, label=label).written(wrapper, variant)
             known = wrapper.default(setup, variant)
             problems = cards.check(written, {*known, *wrapper.extra_keys, *wrapper.set_here})
             problems += [

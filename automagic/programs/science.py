@@ -22,6 +22,7 @@ RESULTS = {
     ),
     "flux": ("flux.json",),
     "sources": ("sources.ecsv", "sources.json", "sources.png"),
+    "levels": ("levels.ecsv", "levels-points.ecsv", "levels.json", "levels.png"),
 }
 """What each step makes."""
 
@@ -32,6 +33,7 @@ SUMMARY = {
     "lightcurve": "flux per run and per night",
     "flux": "integral flux of a source of a catalogue, or its upper limit",
     "sources": "the table of a catalogue, one row a source",
+    "levels": "each level of moonlight by itself",
 }
 
 PERIODS = ("lightcurve-period.ecsv", "lightcurve-period.png")
@@ -93,6 +95,7 @@ def values(step: str, analysis: Analysis) -> dict[str, object]:
             "Flux.Index": analysis.flux.index,
         },
     }
+    ranges["levels"] = ranges["spectrum"]
     return {key: value for key, value in {**common, **ranges[step]}.items() if value is not None}
 
 

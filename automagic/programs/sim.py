@@ -78,6 +78,7 @@ def observation(
             "Sim.Duration": plan.minutes * 60,
             "Sim.Subruns": plan.subruns,
             **conditions_of(sky),
+            "Sim.NSBEnd": getattr(plan, "nsb_end", None) or 0,
             "Sim.CameraSeed": simulate.seed,
             "Sim.BackgroundFraction": simulate.off_fraction if off else simulate.background_fraction,
             "Sim.SourceFactor": 0.0 if isinstance(plan, SimulatedOff) else plan.flux * (own.flux if own else 1.0),

@@ -19,6 +19,7 @@ PLOTS = (
     ("spectrum", "Spectral energy distribution, excess counts and residuals. The band is the fit's 68 % interval."),
     ("theta2", "Events against squared distance from the source, and from the background regions."),
     ("lightcurve", "Integral flux run by run, and night by night (band: 68 %)."),
+    ("levels", "Flux points of each level of night-sky background, and their ratio to the fit of all together."),
 )
 
 PERIOD_PLOT = (

@@ -12,6 +12,9 @@ DL3 files and a folder for what it makes:
                   and ``lightcurve-period.png``
 ``flux``          ``flux.json``: the integral flux of a source of a catalogue, or its upper limit
 ``sources``       ``sources.ecsv``, ``sources.json``, ``sources.png``, from what the steps above made of each source
+``levels``        ``levels.ecsv``, ``levels.json``, ``levels.png``: each level of moonlight by itself
+``part``          ``excluded.times`` of a part of a run (one file, no DL3)
+``mark``          a DL3 file with its level of moonlight in header and name
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -20,9 +23,11 @@ host or path is written, and runs are taken in the order of their numbers.
 
 from pathlib import Path
 
-STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux")
+STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels")
 TABLES = ("sources",)
 """What reads the results of other steps."""
+FILE_STEPS = ("part", "mark")
+"""Steps for a single file."""
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "STEPS", "TABLES"]
+__all__ = ["CARDS", "FILE_STEPS", "STEPS", "TABLES"]

@@ -51,6 +51,11 @@ class File:
     point_like: bool
 
     @property
+    def level(self) -> str:
+        """Level of moonlight that the file is marked with (`automagic.science.mark`); empty where it is not."""
+        return str(self.header.get("NSBLEVEL", "")).strip()
+
+    @property
     def simulated(self) -> bool:
         """Whether the header says that the events are simulated; the real telescopes' files do not have the key."""
         return bool(self.header.get("SIMULATD", False))

@@ -88,10 +88,10 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     energies = _energies(settings, axis)
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
-    reduce.fit([reduce.stack(runs)], model)  # only its shape counts from here on
+    reduce.fit(list(reduce.by_level(runs, files).values()), model)  # only its shape counts from here on
     runs.models = [model]
     curves = {}
-    for name, intervals in (("run", [_interval([each]) for each in runs]), ("night", _nights(runs))):
+    for name, intervals in (("run", _runs(runs)), ("night", _nights(runs))):
         points = _estimate(runs, model, intervals, energies, threshold)
         table = points.to_table(format="lightcurve", sed_type="flux")
         table.write(out / f"lightcurve-{name}.ecsv", overwrite=True)
@@ -145,6 +145,14 @@ def _interval(datasets: list[Any]) -> Any:
     starts = [each.gti.time_start.min() for each in datasets]
     stops = [each.gti.time_stop.max() for each in datasets]
     return Time([min(starts), max(stops)])
+
+
+def _runs(datasets: Any) -> list[Any]:
+    """Return start and stop of each run; the parts of one (`automagic.science.mark`) are one point."""
+    runs: dict[int, list[Any]] = {}
+    for each in datasets:
+        runs.setdefault(int(each.name) % 10**8, []).append(each)
+    return [_interval(each) for each in runs.values()]
 
 
 def _nights(datasets: Any) -> list[Any]:

@@ -101,6 +101,32 @@ def stack(runs: Any) -> Any:
     return stacked
 
 
+def by_level(runs: Any, files: list[dl3.File]) -> dict[str, Any]:
+    """Add up the datasets of each level of moonlight; where no file has one, those of all runs, under an empty name.
+
+    Runs of different levels have responses and thresholds of their own: they are fitted together, and not added up.
+
+    Parameters
+    ----------
+    runs, files
+        From `datasets`, and what it was given.
+
+    Returns
+    -------
+    dict of str to gammapy.datasets.SpectrumDatasetOnOff
+        In the order of the names of levels.
+    """
+    from gammapy.datasets import Datasets
+
+    level = {str(file.obs_id): file.level for file in files}
+    found = {}
+    for name in sorted(set(level.values()), key=lambda text: (text != "dark", text)):
+        found[name] = stack(Datasets([each for each in runs if level[each.name] == name]))
+        if name:
+            found[name] = found[name].copy(name=name)
+    return found
+
+
 def _region(ra: float, dec: float, radius: float | None) -> Any:
     from astropy import units as u
     from astropy.coordinates import SkyCoord

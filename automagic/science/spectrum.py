@@ -14,18 +14,20 @@ from automagic.science.settings import Settings
 def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     """Write ``model.yaml``, ``spectrum.ecsv``, ``spectrum.json`` and ``spectrum.png``."""
     threshold = settings.number("FluxPoints.MinSignificance", minimum=0, maximum=10)
-    group = _group(settings)
+    group = group_of(settings)
     model = models.sky_model(settings)
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
     stacked = reduce.stack(runs)
-    result = reduce.fit([stacked], model)
-    points = flux_points(stacked, model, group)
+    parts = list(reduce.by_level(runs, files).values())
+    result = reduce.fit(parts, model)
+    points = flux_points(parts, model, group)
+    stacked.models = [model]
     points.sqrt_ts_threshold_ul = threshold
 
     _write_model(out / "model.yaml", model)
     points.write(out / "spectrum.ecsv", sed_type="dnde", overwrite=True)
-    results = _results(settings, stacked, model, result)
+    results = _results(settings, stacked, parts, model, result)
     parameters = model.spectral_model.parameters
     free = [each.name for each in parameters.free_parameters]
     covariance = model.spectral_model.covariance.get_subcovariance(parameters.free_parameters)
@@ -60,7 +62,7 @@ def _sentence(parameter: Any) -> str:
     return f"{parameter.name} {parameter.value:.4g} ± {parameter.error:.2g}{unit}"
 
 
-def _group(settings: Settings) -> int:
+def group_of(settings: Settings) -> int:
     """Return how many bins of estimated energy make one flux point."""
     bins = settings.integer("Spectrum.BinsPerDecade", minimum=2, maximum=50)
     points = settings.integer("FluxPoints.PerDecade", minimum=1, maximum=bins)
@@ -72,15 +74,15 @@ def _group(settings: Settings) -> int:
     return bins // points
 
 
-def flux_points(dataset: Any, model: Any, group: int) -> Any:
+def flux_points(datasets: list[Any], model: Any, group: int) -> Any:
     """Estimate the flux in groups of bins of estimated energy.
 
     In each group only the model's norm is fitted; its shape stays.
 
     Parameters
     ----------
-    dataset
-        A `gammapy.datasets.SpectrumDatasetOnOff` to which `model` was fitted.
+    datasets
+        Each a `gammapy.datasets.SpectrumDatasetOnOff`, with the same bins; `model` was fitted to all of them.
     model
         The fitted `gammapy.modeling.models.SkyModel`.
     group
@@ -94,19 +96,20 @@ def flux_points(dataset: Any, model: Any, group: int) -> Any:
     import numpy as np
     from gammapy.estimators import FluxPointsEstimator
 
-    edges = dataset.counts.geom.axes["energy"].edges
-    first = int(np.argmax(dataset.mask_safe.data.ravel()))  # bins below the safe energy have no flux point
+    edges = datasets[0].counts.geom.axes["energy"].edges
+    safe = np.any([each.mask_safe.data.ravel() for each in datasets], axis=0)
+    first = int(np.argmax(safe))  # bins below the safe energy have no flux point
     chosen = [*range(first, len(edges) - 1, group), len(edges) - 1]
     estimator = FluxPointsEstimator(
         energy_edges=edges[chosen],
         source=model.name,
         selection_optional=["errn-errp", "ul"],
     )
-    return estimator.run([dataset])
+    return estimator.run(datasets)
 
 
-def _results(settings: Settings, dataset: Any, model: Any, fit: Any) -> list[dict[str, Any]]:
-    """Return the numbers: parameters, integral flux, quality of the fit, counts."""
+def _results(settings: Settings, dataset: Any, parts: list[Any], model: Any, fit: Any) -> list[dict[str, Any]]:
+    """Return the numbers: parameters, integral flux, quality of the fit of the `parts`, counts of all together."""
     from scipy.stats import chi2
 
     spectral = model.spectral_model
@@ -122,7 +125,7 @@ def _results(settings: Settings, dataset: Any, model: Any, fit: Any) -> list[dic
     info = dataset.info_dict()
     used = dataset.mask.data
     free = len(model.parameters.free_parameters)
-    freedom = int(used.sum()) - free
+    freedom = sum(int(each.mask.data.sum()) for each in parts) - free
     stat = float(fit.total_stat)
     energies = dataset.counts.geom.axes["energy"].edges[[*_range(used)]].to("TeV")
     results += [
@@ -140,7 +143,7 @@ def _results(settings: Settings, dataset: Any, model: Any, fit: Any) -> list[dic
         numbers.result("spectrum.effective_time", info["livetime"].to_value("h"), unit="h"),
     ]
     if settings.text("Spectrum.Model") == "log-parabola":
-        results.append(numbers.result("spectrum.curvature", _curvature(settings, dataset, model, stat), unit="sigma"))
+        results.append(numbers.result("spectrum.curvature", _curvature(settings, parts, model, stat), unit="sigma"))
     return results
 
 
@@ -168,8 +171,9 @@ def _fluxes(spectral: Any, high: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _curvature(settings: Settings, dataset: Any, model: Any, stat: float) -> float:
+def _curvature(settings: Settings, parts: list[Any], model: Any, stat: float) -> float:
     """Return by how many sigma the log-parabola beats a power law: the root of the gain in W-stat."""
+    from gammapy.datasets import Datasets
     from gammapy.modeling import Fit
     from gammapy.modeling.models import SkyModel
 
@@ -177,7 +181,7 @@ def _curvature(settings: Settings, dataset: Any, model: Any, stat: float) -> flo
     line = models.intrinsic("power-law", reference)
     absorption = getattr(model.spectral_model, "model2", None)
     other = SkyModel(spectral_model=line if absorption is None else line * absorption.copy(), name="power-law")
-    dataset = dataset.copy(name="power-law")
-    dataset.models = [other]
-    gain = float(Fit().optimize([dataset]).total_stat) - stat
+    others = Datasets([each.copy(name=f"power-law {number}") for number, each in enumerate(parts)])
+    others.models = [other]
+    gain = float(Fit().optimize(others).total_stat) - stat
     return max(gain, 0.0) ** 0.5

@@ -18,6 +18,7 @@ from automagic.index.runs import Run
 from automagic.selection.checks import CHECKS, SKY, UNKNOWN, Judge, Reason, itself
 from automagic.selection.checks import names as source_names
 from automagic.selection.conditions import Conditions, conditions, grouped, nsb_of, tabled_periods
+from automagic.selection.levels import remarks as level_remarks
 from automagic.selection.remarks import remarks
 
 MANY = 20
@@ -186,7 +187,8 @@ def _chosen(found: list[Run], judge: Judge, keys: list[str]) -> Selection:
                 break
         else:
             taken.append(run)
-    said = {run.run: remarks(run) for run in taken}
+    moonlit = judge.analysis.kind == "moon"
+    said = {run.run: [*remarks(run), *(level_remarks(run) if moonlit else [])] for run in taken}
     notes = [
         *_period_notes(judge, found),
         *_left_out_notes(left_out),

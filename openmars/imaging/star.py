@@ -205,7 +205,8 @@ def _bad_pixels(
 def _add_noise(file: Calibrated, settings: Settings, charge: np.ndarray, time: np.ndarray) -> None:
     from openmars.imaging.calibrated import pedestals
 
-    found = pedestals(file, settings.pedestals)
+    # mean and rms of what the extractor finds in a pixel without light, as people measure them (see NoiseAdder)
+    found = pedestals(file, "FromExtractor")
     if found is None:
         raise InputError(f"{file.path}: no pedestals, so the noise it has is not known; MJStar.UseAddNoise: no")
     _, mean, rms = found

@@ -67,13 +67,19 @@ def laser_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.n
     return tree | to_mtime("MTimeLaser", day, seconds)
 
 
-def camera_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]:
+def camera_tree(day: int, seconds: np.ndarray, sky: Sky, nsb: np.ndarray | None = None) -> dict[str, Column]:
     """The tree ``Camera``: the median anode current (nA), which follows the night-sky background, and the file of
-    high voltages that is loaded (a member of the public fork's ``MCameraHV``; what it names is our own)."""
+    high voltages that is loaded (a member of the public fork's ``MCameraHV``; what it names is our own).
+
+    `nsb` is the background at each moment, where it is not always that of `sky`."""
     n = len(seconds)
     gain = 1 / REDUCED_GAIN if sky.hv == "reduced" else 1.0
     return {
-        "MReportCamera.fMedianDC": _column(DARK_CURRENT_NA * sky.nsb_level * gain, n),
+        "MReportCamera.fMedianDC": (
+            _column(DARK_CURRENT_NA * sky.nsb_level * gain, n)
+            if nsb is None
+            else (DARK_CURRENT_NA * np.asarray(nsb) * gain).astype(np.float32)
+        ),
         "MCameraHV.fFileName": np.full(n, sky.hv),
         **to_mtime("MTimeCamera", day, seconds),
     }
@@ -91,8 +97,12 @@ def pyrometer_tree(day: int, seconds: np.ndarray, sky: Sky) -> dict[str, Column]
     }
 
 
-def starguider_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray) -> dict[str, Column]:
-    """The tree ``Starguider``: no mispointing is simulated, so deviations (arcmin) are zero."""
+def starguider_tree(
+    day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray, nsb: np.ndarray | None = None
+) -> dict[str, Column]:
+    """The tree ``Starguider``: no mispointing is simulated, so deviations (arcmin) are zero.
+
+    `nsb` is the background at each moment, where it is not always that of `sky`."""
     n = len(seconds)
     return {
         "MReportStarguider.fMjd": day + np.asarray(seconds, float) / 86400.0,
@@ -104,7 +114,7 @@ def starguider_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az:
         "MReportStarguider.fCameraCenterY": _column(0, n),
         "MReportStarguider.fNumIdentifiedStars": np.full(n, 60, np.uint32),
         "MReportStarguider.fNumCorrelatedStars": np.full(n, 40, np.uint32),
-        "MReportStarguider.fSkyBrightness": np.full(n, sky.nsb_level),
+        "MReportStarguider.fSkyBrightness": np.full(n, sky.nsb_level) if nsb is None else np.asarray(nsb, float),
         **to_mtime("MTimeStarguider", day, seconds),
     }
 

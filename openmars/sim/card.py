@@ -79,6 +79,8 @@ class SimCard:
     showers: int
     slope: float
     view_cone: float
+    nsb_end: float = 0.0
+    """Night-sky background at the end of a run; 0 where it stays."""
 
     @property
     def raw(self) -> bool:
@@ -213,4 +215,5 @@ def read_card(env: Env) -> SimCard:
         showers=int(_number(env, "Sim.Showers", 50000, 1, 1e8)),
         slope=slope,
         view_cone=_number(env, "Sim.ViewCone", 1.5, 0.01, 5),
+        nsb_end=_number(env, "Sim.NSBEnd", 0.0, 0, 100),
     )

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from openmars.io import Column, headers, reports
-from openmars.io.calibrated import CalibratedWriter, Events, pedestal_tree
+from openmars.io.calibrated import CalibratedWriter, Events, pedestal_tree, pedestals_over_time
 from openmars.io.raw import RawEvents, RawWriter
 from openmars.io.repfile import write_reports
+from openmars.sim import brightness
 from openmars.sim.card import SimCard
 from openmars.sim.noise import pedestals
-from openmars.sim.streams import Chunk, events
+from openmars.sim.streams import Chunk
 from openmars.sim.track import Track
 
 DEAD_TIME_S = 26e-6
@@ -96,7 +97,7 @@ class Observation:
     def simulate(self) -> dict[int, int]:
         """Simulate and write all subruns; gives the stereo events of each."""
         noise = [] if self.card.raw else pedestals(self.card)
-        source = events(self.card, self.track)
+        source = brightness.events_of(self.card, self.track)
         rest: Chunk | None = None
         for subrun in range(1, self.card.subruns + 1):
             stop = self.card.duration * subrun / self.card.subruns
@@ -123,11 +124,24 @@ class Observation:
                 writer.finish(self.texts)
             else:
                 often = self._times(subrun, REPORT_S)
-                own = trees | {"Pedestals": pedestal_tree(self.track.day, often, *noise[t - 1])}
+                own = trees | {"Pedestals": self._pedestals(often, t, noise)}
                 writer.finish(own, texts=self.texts)
             if self.card.raw or self.reports:
                 path = self.paths[t, subrun]
                 write_reports(path.with_name(report_name(path.name)), trees, t, run, subrun)
+
+    def _pedestals(
+        self, often: np.ndarray, telescope: int, noise: list[tuple[np.ndarray, np.ndarray]]
+    ) -> dict[str, Column]:
+        """The tree ``Pedestals``: under a sky whose brightness changes, pedestals change with it."""
+        if not self.card.nsb_end:
+            return pedestal_tree(self.track.day, often, *noise[telescope - 1])
+        found, step_of = brightness.pedestals_of(self.card)
+        own = [found[2 * step + telescope - 1] for step in step_of(often - self.track.start_s)]
+        rms = np.array([[each] * 3 for _, each in own])
+        # only the extractor that looks for the largest sum has a mean, see `openmars.io.calibrated.pedestal_columns`
+        mean = np.array([[0 * each, each, 0 * each] for each, _ in own])
+        return pedestals_over_time(self.track.day, often, mean, rms)
 
     def _fill(self, writers: list[Writer], source: Iterator[Chunk], rest: Chunk | None, stop: float) -> Chunk | None:
         """Write the events before `stop`; gives those that were drawn but come later."""
@@ -193,13 +207,14 @@ class Observation:
         sky = reports.Sky(card.conditions.nsb_level, card.conditions.transmission, card.cloudiness, card.conditions.hv)
         drive, often = self._times(subrun, DRIVE_S), self._times(subrun, REPORT_S)
         zd, az = self.track.pointing(often - self.track.start_s)
+        nsb = brightness.at(card, often - self.track.start_s)
         rate = self.counts.get(subrun, 0) / (card.duration / card.subruns)
         return {
             "Drive": headers.drive_tree(day, drive, *self.track.pointing(drive - self.track.start_s), *card.pointing),
             **headers.trigger_trees(day, often, np.full(len(often), rate), card.conditions.trigger),
-            "Camera": reports.camera_tree(day, often, sky),
+            "Camera": reports.camera_tree(day, often, sky, nsb),
             "Laser": reports.laser_tree(day, often[:1], sky, zd[:1], az[:1]),
             "Pyrometer": reports.pyrometer_tree(day, often, sky),
-            "Starguider": reports.starguider_tree(day, often, sky, zd, az),
+            "Starguider": reports.starguider_tree(day, often, sky, zd, az, nsb),
             "Weather": reports.weather_tree(day, often),
         }

@@ -223,4 +223,5 @@ def test_added_noise_reaches_mean_and_rms_and_leaves_bright_pixels_unbiased() ->
     assert charge[:, 1:].std() == pytest.approx(1.5, abs=0.01)
     assert charge[:, 0].mean() == pytest.approx(100, abs=0.3)
     assert (when[:, 0] == 60).all()
-    assert 0.05 < (when[:, 1:] < 50).mean() < 0.5
+    # of a pixel without light, another sum of noise is the largest more often than not
+    assert 0.5 < (when[:, 1:] < 50).mean() < 0.8
