@@ -28,35 +28,38 @@ def log_range(share, size):
 
 
 @njit(**PLAIN)
-def group_is_real(logs, time, skip, groups, first, size, window, resolution, cut):
-    """Tell whether noise makes such a group, in charge and time, rarely enough."""
-    least = -1e30
-    early, late = 1e30, -1e30
-    for k in range(first, first + size):
-        p = groups[k]
-        if skip[p]:
-            return False
-        least = max(least, logs[p])
-        early, late = min(early, time[p]), max(late, time[p])
-    spread = late - early
-    if spread > window:
-        return False
-    return size * least + log_range(max(spread, resolution), size) < cut
+def log_product(total, size):
+    """Logarithm of the probability that the product of `size` even numbers from 0 to 1 is below exp(`total`)."""
+    term = 1.0
+    series = 1.0
+    for k in range(1, size):
+        term *= -total / k
+        series += term
+    return total + math.log(series)
 
 
 @njit(**PLAIN)
 def mark(logs, time, skip, groups, n_groups, size, window, resolution, cut, mask):
-    """Mark the pixels of the groups of one size that are real."""
-    # at the shortest spread a pixel with a likelier charge cannot be in such a group
-    limit = (cut - log_range(resolution, size)) / size
+    """Mark the pixels of the groups of one size that noise makes, in charge and time, rarely enough."""
+    # a product is never less likely than this, and times count as at least the shortest spread
+    limit = cut - log_range(resolution, size)
     for g in range(n_groups):
         first = g * size
-        possible = True
+        total = 0.0
         for k in range(first, first + size):
-            if not logs[groups[k]] < limit:
-                possible = False
-                break
-        if possible and group_is_real(logs, time, skip, groups, first, size, window, resolution, cut):
+            total += logs[groups[k]]
+        if total > limit:
+            continue
+        early, late = 1e30, -1e30
+        good = True
+        for k in range(first, first + size):
+            p = groups[k]
+            good = good and not skip[p]
+            early, late = min(early, time[p]), max(late, time[p])
+        spread = late - early
+        if not good or spread > window:
+            continue
+        if log_product(total, size) + log_range(max(spread, resolution), size) < cut:
             for k in range(first, first + size):
                 mask[groups[k]] = 1
 

@@ -2,27 +2,28 @@
 
 The method is that of Shayduk et al. (arXiv:1307.4939): groups of 2, 3 and 4 touching pixels are kept where accidental
 coincidences of noise of their charge within their time are rarer than a chosen rate of fake images. There (equation 2
-and figure 2; Eventdisplay's VImageCleaning has the same), the rate of coincidences of N pixels above a charge q within
-dt is ``C_N R(q)^N dt^(N-1)`` with the number of groups C_N and the rate R(q) of a single pixel, and the limit that
-follows, dt as a function of q, is the one along which this rate is constant.
+and figure 2; Eventdisplay's VImageCleaning has the same) the rate of coincidences of N pixels above a charge q within
+dt is ``C_N R(q)^N dt^(N-1)``, with the number of groups C_N and the rate R(q) of a single pixel, and the limit that
+follows, dt as a function of q, is the line along which this rate is constant.
 
-Here a readout of length T gives one charge and one time a pixel, so that all can be said without approximation. With
-the probability P(q) that an empty pixel exceeds q, measured in noise, and times that are even over the readout,
+Here a readout of length T gives one charge and one time a pixel, so the same can be said without approximation. With
+the probability P(q) that an empty pixel exceeds q, measured in noise (R = P/T), and times even over the readout,
 
-    u = P(q)^N                       for N given pixels to exceed the lowest charge q of the group
-    v = N x^(N-1) - (N-1) x^N        for N times to lie within dt = x T (the range of N even numbers; David & Nagaraja,
-                                     Order Statistics, section 2.3), for short dt that is N (dt/T)^(N-1)
+    u = w (1 + L + … + L^(N-1)/(N-1)!)   with w = P(q_1) … P(q_N), L = -ln w: the probability that noise in N given
+                                         pixels has a smaller product (Fisher, Statistical Methods, section 21.1)
+    v = N x^(N-1) - (N-1) x^N            that N times lie within dt = x T (range of N even numbers: David & Nagaraja,
+                                         Order Statistics, section 2.3); for short dt N (dt/T)^(N-1)
 
-With R = P/T, ``C_N u v / T`` is the rate above but for a factor N that depends on whether dt counts from the first
-pixel or about each. u and v of noise are independent and even from 0 to 1, so noise of *any* charge and time has
-u v < p with probability ``p (1 + ln(V/v0))``: v no larger than V, of the coincidence window, and counted as v0, that of
-the resolution of times, where it is smaller. A rate along a line would leave out that sum over the line. Thus
+``C_N u v / T`` is the rate above, with all charges of the group instead of the lowest alone: u = P(q)^N for the
+lowest keeps fewer gamma rays (docs/kinds/mataju.md has the figures). u and v of noise are independent and even from 0
+to 1, so u v < p happens with probability ``p (1 + ln(V/v0))``, where v is at most V, that of the coincidence window, and
+counts as v0, that of the resolution of times, where it is smaller. Thus
 
-    p_N = f / (3 C_N (1 + ln(V_N/v0_N)))
+    p_N = s_N f / (C_N (1 + ln(V_N/v0_N)))
 
-for f fake images a readout, of which each N has a third. A pixel at the edge touches a group, and noise puts it above
-q within dt of the mean time of its neighbours in groups with probability ``P(q) 2 dt/T``; the same sum is held to
-the chosen rate of fake pixels, per pixel that is looked at.
+for f fake images a readout, of which N has the share s_N. A pixel at the edge touches a group. Noise puts it above q
+within dt of the mean time of its neighbours in groups with probability ``P(q) 2 dt/T``; the same sum is held to the
+chosen share of the pixels that are looked at.
 """
 
 from __future__ import annotations
@@ -41,8 +42,13 @@ from openmars.imaging.images import Images, Room, camera, neighbour_groups
 STEPS_PER_PHE = 20.0
 TAIL = 100
 """So many largest charges of the noise set the slope of the tail beyond them."""
+
+SHARES = {2: 0.1, 3: 0.2, 4: 0.7}
+"""Share of the fake images by size of the group, set where most gammas below 100 GeV are kept (our own)."""
 FEWEST = 20_000
 """So many charges of empty pixels are needed to know their distribution."""
+APART_NS, BRIGHT_PHE, MOST_EVENTS = 8.0, 20.0, 3000
+"""Pixels further in time than this from those brighter than that have no light; so many events are enough."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,10 @@ class NextNeighbour:
         Most charge that a pixel counts in the parameters, phe.
     """
 
-    fake_rate: float = 0.01
+    fake_rate: float = 0.003
     edge_rate: float = 0.01
-    window: float = 5.0
-    resolution: float = 0.5
+    window: float = 3.0
+    resolution: float = 1.0
     clipping: float = 750.0
 
     def cuts(self, readout_ns: float) -> list[float]:
@@ -81,7 +87,7 @@ class NextNeighbour:
         for size, groups in zip((2, 3, 4), group_tables(), strict=True):
             count = len(groups) // size
             low, high = (range_probability(ns / readout_ns, size) for ns in (self.resolution, self.window))
-            out.append(math.log(self.fake_rate / (3 * count * (1 + math.log(high / low)))))
+            out.append(math.log(SHARES[size] * self.fake_rate / (count * (1 + math.log(high / low)))))
         return [*out, math.log(self.edge_rate / (1 + math.log(self.window / self.resolution)))]
 
 
@@ -136,7 +142,7 @@ class Noise:
         if len(q) < FEWEST:
             raise InputError(
                 f"{where}: {len(q)} charges of pixels without light, {FEWEST} are needed to know the noise for "
-                "MJStar.MImgCleanStd.CleanMethod NextNeighbour; give star all files of the run, or take Absolute"
+                "CleanMethod NextNeighbour; give a longer file, or take Absolute"
             )
         start = q[-TAIL]
         slope = 1.0 / max(float(np.mean(q[-TAIL:] - start)), 1e-3)
@@ -175,10 +181,41 @@ def describe_with_neighbours(
         method.window / length, method.resolution / length, length, samples_per_ns, method.clipping, PITCH_MM / 1000.0,
         noise.first, STEPS_PER_PHE, *method.cuts(length),
     ])  # fmt: skip
-    groups = [part for size, table in zip((2, 3, 4), group_tables(), strict=True) for part in (table, len(table) // size)]
+    tables = zip((2, 3, 4), group_tables(), strict=True)
+    groups = [part for size, table in tables for part in (table, len(table) // size)]
     load("openmars.imaging.kernel_nn", "process_nn")(
         *room.events, *camera(), *groups, settings, np.ascontiguousarray(noise.log_above), len(noise.log_above),
         *room.fits, *room.floats[:2], np.empty(N_PIXELS), np.empty(N_PIXELS), *room.bytes, *room.integers,
         *room.floats[2:], *room.results,
     )  # fmt: skip
     return room.images()
+
+
+def noise_of(
+    charge: np.ndarray, time: np.ndarray, empty: np.ndarray, bad: np.ndarray | None, slices: int, ns: float, where: str
+) -> Noise:
+    """Measure the noise of a file: in its pedestal events, or in pixels far in time from the light of showers.
+
+    Monte Carlo has no pedestal events. What a pixel without light yields does not depend on its time, so the pixels
+    of all events count whose time is further than `APART_NS` from that of most light.
+
+    Parameters
+    ----------
+    charge, time
+        Of all events, phe and slices, [n, at least 1039].
+    empty
+        Places of the events that are pedestals.
+    bad
+        Sets of bad pixels, which are left out.
+    slices, ns
+        Length of the readout, and slices per ns.
+    where
+        The file, for errors.
+    """
+    good = np.ones(N_PIXELS, bool) if bad is None else ~np.asarray(bad, bool).any(axis=0)
+    pixels = np.flatnonzero(good)
+    if len(empty) * len(pixels) >= FEWEST:
+        return Noise.measure(charge[np.ix_(empty, pixels)], where)
+    q, t = charge[:MOST_EVENTS, pixels], time[:MOST_EVENTS, pixels]
+    middle = float(np.median(t[q > BRIGHT_PHE])) if np.any(q > BRIGHT_PHE) else slices / 2.0
+    return Noise.measure(q[np.abs(t - middle) > APART_NS * ns], where)
