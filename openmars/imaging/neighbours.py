@@ -81,7 +81,7 @@ class NextNeighbour:
         Examples
         --------
         >>> [round(cut, 1) for cut in NextNeighbour().cuts(30.5)]
-        [-14.9, -15.2, -16.3, -5.8]
+        [-16.8, -16.1, -15.6, -5.3]
         """
         out = []
         for size, groups in zip((2, 3, 4), group_tables(), strict=True):
