@@ -22,6 +22,8 @@ def _cards(min_size: float) -> Values:
         "star": CLEANING,
         "coach": {"RF.MinSize": min_size},
         "magic_dl3": {"MagicDL3.MinSize": min_size},
+        # the area falls steeply here; a tenth of its largest, as usual, would give up what the cleaning gains
+        "spectrum": {"Spectrum.AeffMin": 1},
     }
 
 

@@ -39,6 +39,7 @@ def test_forests_and_dl3_take_images_of_the_same_size(graph):
     least = {"crab": "50", "crab-low": "30", "crab-sumt": "20"}[name]
     assert {card["RF.MinSize"] for card in cards(made, "coach")} == {least}
     assert {card["MagicDL3.MinSize"] for card in cards(made, "magic_dl3")} == {least}
+    assert [card["Spectrum.AeffMin"] for card in cards(made, "spectrum")] == ["10" if name == "crab" else "1"]
 
 
 def test_a_run_of_the_other_trigger_is_left_out_with_the_reason(graph):
