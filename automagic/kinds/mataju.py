@@ -21,7 +21,8 @@ def _cards(min_size: float) -> Values:
     return {
         "star": CLEANING,
         "coach": {"RF.MinSize": min_size},
-        "magic_dl3": {"MagicDL3.MinSize": min_size},
+        # three background regions fit in at a wobble of 0.4 deg up to 0.28 deg
+        "magic_dl3": {"MagicDL3.MinSize": min_size, "MagicDL3.Theta2Max": 0.07},
         # the area falls steeply here; a tenth of its largest, as usual, would give up what the cleaning gains
         "spectrum": {"Spectrum.AeffMin": 1},
     }
