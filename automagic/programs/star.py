@@ -47,8 +47,8 @@ WRAPPER = Wrapper(
     unknown=(
         *COMMON_UNKNOWN,
         "the complete keys and defaults of star_M1_OSA.rc and star_M2_OSA.rc",
-        "how MaTaJu, the cleaning for low energies, is asked for: CleanMethod NextNeighbour with FakeRate, FakeRateEdge, "
-        "CoincidenceWindow and TimeResolution is openmars' own",
+        "how MaTaJu, the cleaning for low energies, is asked for: CleanMethod NextNeighbour with FakeRate, "
+        "FakeRateEdge, CoincidenceWindow and TimeResolution is openmars' own",
         "whether -mc needs all files of a set in one call, as MAGIC-NN notes (otherwise no starguider tree); "
         "here Monte Carlo is processed file by file",
         "whether the summary file star<run>.root is needed by later programs; here it is not kept",

@@ -16,8 +16,8 @@ the probability P(q) that an empty pixel exceeds q, measured in noise (R = P/T),
 
 ``C_N u v / T`` is the rate above, with all charges of the group instead of the lowest alone: u = P(q)^N for the
 lowest keeps fewer gamma rays (docs/kinds/mataju.md has the figures). u and v of noise are independent and even from 0
-to 1, so u v < p happens with probability ``p (1 + ln(V/v0))``, where v is at most V, that of the coincidence window, and
-counts as v0, that of the resolution of times, where it is smaller. Thus
+to 1, so u v < p happens with probability ``p (1 + ln(V/v0))``, where v is at most V, that of the coincidence window,
+and counts as v0, that of the resolution of times, where it is smaller. Thus
 
     p_N = s_N f / (C_N (1 + ln(V_N/v0_N)))
 
