@@ -168,7 +168,8 @@ class SimulatedMc(Section):
 class Simulate(Section):
     """``[simulate]``: a simulated site, whose runs ``openmars-sim`` makes.
 
-    The conditions are the Monte Carlo's, and those of all runs that do not have their own.
+    The conditions are the Monte Carlo's, and those of all runs that do not have their own. `energy_min` is that of the
+    gamma rays in the runs.
     """
 
     seed: int = Field(ge=0, lt=10**9)
@@ -186,6 +187,7 @@ class Simulate(Section):
     calibration: list[SimulatedCalibration] = Field(default_factory=list)
     mc: list[SimulatedMc] = Field(default_factory=list)
     sources: list[SimulatedSource] = Field(default_factory=list)
+    energy_min: Energy = 0.03
 
     @property
     def planned(self) -> list[SimulatedRun | SimulatedOff]:

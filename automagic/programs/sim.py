@@ -89,6 +89,7 @@ def observation(
             "Sim.Beta": truth.beta,
             "Sim.Redshift": truth.redshift,
             "Sim.EBLModel": truth.ebl,
+            "Sim.EnergyMin": simulate.energy_min,
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]

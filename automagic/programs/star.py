@@ -26,6 +26,11 @@ WRAPPER = Wrapper(
             "MJStar.MAddNoise.NewNoiseRMS",
             "MJStar.CalibStarguider",
             "MJStar.UseStarguider",
+            # of the next-neighbour cleaning, which are openmars' own; those of MARS's cleaning are not public
+            "MJStar.MImgCleanStd.FakeRate",
+            "MJStar.MImgCleanStd.FakeRateEdge",
+            "MJStar.MImgCleanStd.CoincidenceWindow",
+            "MJStar.MImgCleanStd.TimeResolution",
         }
     ),
     exit_codes={
@@ -42,6 +47,8 @@ WRAPPER = Wrapper(
     unknown=(
         *COMMON_UNKNOWN,
         "the complete keys and defaults of star_M1_OSA.rc and star_M2_OSA.rc",
+        "how MaTaJu, the cleaning for low energies, is asked for: CleanMethod NextNeighbour with FakeRate, "
+        "FakeRateEdge, CoincidenceWindow and TimeResolution is openmars' own",
         "whether -mc needs all files of a set in one call, as MAGIC-NN notes (otherwise no starguider tree); "
         "here Monte Carlo is processed file by file",
         "whether the summary file star<run>.root is needed by later programs; here it is not kept",
@@ -104,9 +111,11 @@ def task(
 
 
 def cleaning_levels(card: str) -> dict[str, object]:
-    """Return the cleaning levels of a card (phe), for the catalog."""
+    """Return the cleaning levels of a card (phe), for the catalog; none where its cleaning has no levels."""
     values = read_text(card)
     found: dict[str, object] = {}
+    if values.get("MJStar.MImgCleanStd.CleanMethod") == "NextNeighbour":
+        return found
     for number in (1, 2):
         text = values.get(f"MJStar.MImgCleanStd.CleanLevel{number}")
         if text is not None:

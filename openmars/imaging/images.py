@@ -92,7 +92,8 @@ def _closed(around: list[set[int]], p: int, q: int, r: int) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _camera() -> tuple[np.ndarray, ...]:
+def camera() -> tuple[np.ndarray, ...]:
+    """Neighbours, places (m) and rings at the edge, as the compiled functions take them."""
     edge = (outer_pixels(2).astype(np.uint8) * 2 - outer_pixels(1)).astype(np.uint8)
     return np.ascontiguousarray(NEIGHBOURS, np.int32).ravel(), PIX_X_MM / 1000.0, PIX_Y_MM / 1000.0, edge
 
@@ -132,21 +133,42 @@ def describe_images(
     keep_masks : bool
         Give the surviving pixels as well.
     """
-    stride = charge.shape[1]
-    chosen = np.arange(len(charge), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
-    events = len(chosen)
-    bads = np.zeros((1, N_PIXELS), np.uint8) if bad is None else np.ascontiguousarray(bad, np.uint8)
-    sets = np.zeros(events, np.int32) if bad_set is None else np.ascontiguousarray(bad_set, np.int32)
-    values = np.empty((events, len(COLUMNS)))
-    status = np.empty(events, np.int8)
-    masks = np.zeros((events if keep_masks else 1, N_PIXELS), np.uint8)
-    pairs = np.full(2 * 5 * (N_PIXELS + 1), -1, np.int32)
-    floats = [np.empty(N_PIXELS + 1) for _ in range(6)]
-    bytes_ = [np.zeros(N_PIXELS, np.uint8) for _ in range(3)]
-    integers = [np.zeros(N_PIXELS + 1, np.int32) for _ in range(3)]
+    room = Room(charge, time, rows, bad, bad_set, keep_masks)
+    numbers = levels.numbers(samples_per_ns)
     load("openmars.imaging.kernel", "process")(
-        charge, time, chosen, events, stride, bads.ravel(), sets, np.any(bads, axis=1).astype(np.uint8), *_camera(),
-        *neighbour_groups(), levels.numbers(samples_per_ns), _random_words(), pairs,
-        floats[0], floats[1], *bytes_, *integers, *floats[2:], values.ravel(), status, masks.ravel(), int(keep_masks),
+        *room.events, *camera(), *neighbour_groups(), numbers, *room.fits,
+        *room.floats[:2], *room.bytes, *room.integers, *room.floats[2:], *room.results,
     )  # fmt: skip
-    return Images(values, status, masks.astype(bool) if keep_masks else None)
+    return room.images()
+
+
+class Room:
+    """Arguments that the compiled cleanings share, and what they fill; the arguments of `describe_images`."""
+
+    def __init__(
+        self,
+        charge: np.ndarray,
+        time: np.ndarray,
+        rows: np.ndarray | None,
+        bad: np.ndarray | None,
+        bad_set: np.ndarray | None,
+        keep_masks: bool,
+    ) -> None:
+        chosen = np.arange(len(charge), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
+        n = len(chosen)
+        bads = np.zeros((1, N_PIXELS), np.uint8) if bad is None else np.ascontiguousarray(bad, np.uint8)
+        sets = np.zeros(n, np.int32) if bad_set is None else np.ascontiguousarray(bad_set, np.int32)
+        any_bad = np.any(bads, axis=1).astype(np.uint8)
+        self.events = (charge, time, chosen, n, charge.shape[1], bads.ravel(), sets, any_bad)
+        self.fits = (_random_words(), np.full(2 * 5 * (N_PIXELS + 1), -1, np.int32))
+        self.floats = [np.empty(N_PIXELS + 1) for _ in range(6)]
+        self.bytes = [np.zeros(N_PIXELS, np.uint8) for _ in range(3)]
+        self.integers = [np.zeros(N_PIXELS + 1, np.int32) for _ in range(3)]
+        self._values, self._status = np.empty((n, len(COLUMNS))), np.empty(n, np.int8)
+        self._masks = np.zeros((n if keep_masks else 1, N_PIXELS), np.uint8)
+        self._keep = keep_masks
+        self.results = (self._values.ravel(), self._status, self._masks.ravel(), int(keep_masks))
+
+    def images(self) -> Images:
+        """What was filled."""
+        return Images(self._values, self._status, self._masks.astype(bool) if self._keep else None)

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from openmars.imaging.calibrated import Calibrated
-    from openmars.imaging.images import CleaningLevels
+    from openmars.imaging.images import CleaningLevels, Images
+    from openmars.imaging.neighbours import NextNeighbour
     from openmars.imaging.pixels import NoiseAdder
     from openmars.imaging.pointing import Track
 
@@ -22,6 +23,7 @@ LOWEST_LEVEL = ((2000.0, 6.0), (3000.0, 7.0), (5000.0, 8.0), (8000.0, 9.0))
 """Median anode current (nA) up to which a first cleaning level (phe) is appropriate, nominal high voltage
 (choice of levels in MarsUtil)."""
 DEAD_TIME_S = 26e-6
+PEDESTAL_PATTERN = 8
 
 
 class Settings:
@@ -33,9 +35,10 @@ class Settings:
 
         env = ctx.env
         clean = env.task("MJStar", "MImgCleanStd")
-        method = clean.get_str("CleanMethod", "Absolute")
-        if not "absolute".startswith(method.lower()) or not method:
-            ctx.fail(2, f"MJStar.MImgCleanStd.CleanMethod: {method}; only Absolute (levels in phe) is known")
+        method = clean.get_str("CleanMethod", "Absolute").lower()
+        if not method or not ("absolute".startswith(method) or method == "nextneighbour"):
+            ctx.fail(2, f"MJStar.MImgCleanStd.CleanMethod: {method}; it can be Absolute (levels in phe) or "
+                        "NextNeighbour (by the rate of fake images)")  # fmt: skip
         self.levels: CleaningLevels = CleaningLevels(
             picture=clean.get_float("CleanLevel1", 6.0),
             boundary=clean.get_float("CleanLevel2", 3.5),
@@ -51,6 +54,7 @@ class Settings:
         )
         if not 0 < self.levels.boundary <= self.levels.picture:
             ctx.fail(2, "MJStar.MImgCleanStd: CleanLevel2 is to be above zero and not above CleanLevel1")
+        self.neighbours: NextNeighbour | None = _neighbours(ctx) if method == "nextneighbour" else None
         treat = env.task("MJStar", "MBadPixelsTreat")
         self.treat_bad = treat.get_bool("UseInterpolation", True)
         self.pedestals = treat.get_str("PedestalType", "FromExtractorRndm")
@@ -67,6 +71,27 @@ class Settings:
         self.keep_clean = ctx.flag("saveimagesclean")
 
 
+def _neighbours(ctx: Context) -> NextNeighbour:
+    """What the card asks of the next-neighbour cleaning."""
+    from openmars.imaging.neighbours import NextNeighbour
+
+    clean = ctx.env.task("MJStar", "MImgCleanStd")
+    values = {}
+    for key, (name, usual, most) in {
+        "FakeRate": ("fake_rate", 0.003, 1.0),
+        "FakeRateEdge": ("edge_rate", 0.01, 1.0),
+        "CoincidenceWindow": ("window", 3.0, 20.0),
+        "TimeResolution": ("resolution", 1.0, 20.0),
+        "Clipping": ("clipping", 750.0, 1e6),
+    }.items():
+        values[name] = clean.get_float(key, usual)
+        if not 0 < values[name] <= most:
+            ctx.fail(2, f"MJStar.MImgCleanStd.{key} is {values[name]:g}; it is to be above 0 and at most {most:g}")
+    if values["resolution"] > values["window"]:
+        ctx.fail(2, "MJStar.MImgCleanStd.TimeResolution is to be at most CoincidenceWindow")
+    return NextNeighbour(**values)
+
+
 def main(ctx: Context) -> int:
     """Clean and describe the images of all input files."""
     from openmars.imaging.calibrated import open_calibrated
@@ -81,7 +106,9 @@ def main(ctx: Context) -> int:
         if not file.is_mc and settings.starguider and "Starguider" not in file.trees:
             ctx.log(f"{file.path.name}: no starguider information", WARNING)
             code = code or EXIT_NO_STARGUIDER
-        if settings.check_cleaning and not _appropriate(ctx, file, settings.levels.picture):
+        # the other cleaning follows the noise by itself
+        levels = settings.check_cleaning and settings.neighbours is None
+        if levels and not _appropriate(ctx, file, settings.levels.picture):
             code = EXIT_CLEANING
         trees = _process(ctx, file, settings, track)
         _write(ctx, file, output, trees)
@@ -133,7 +160,6 @@ def _process(ctx: Context, file: Calibrated, settings: Settings, track: Track | 
 
     from openmars.imaging.calibrated import EVENT_BRANCHES, shower_events
     from openmars.imaging.columns import image_columns, source_columns
-    from openmars.imaging.images import describe_images
 
     head = file.read("Events", EVENT_BRANCHES)
     showers = shower_events(file, head)
@@ -141,9 +167,7 @@ def _process(ctx: Context, file: Calibrated, settings: Settings, track: Track | 
     bad, bad_set = _bad_pixels(file, settings, head, showers)
     if settings.noise.used:
         _add_noise(file, settings, charge, time)
-    images = describe_images(
-        charge, time, settings.levels, file.samples_per_ns, showers, bad, bad_set, settings.keep_clean
-    )
+    images = _clean(ctx, file, settings, head, (charge, time), (showers, bad, bad_set))
     described = np.flatnonzero(images.status == 0)
     kept = showers[described]
     counts = np.bincount(images.status, minlength=4)
@@ -164,6 +188,26 @@ def _process(ctx: Context, file: Calibrated, settings: Settings, track: Track | 
     if settings.keep_clean and images.masks is not None:
         columns["UprootImageOrigClean"] = np.where(images.masks[described], charge[kept, : images.masks.shape[1]], 0)
     return {"Events": columns} if file.is_mc else {"Events": columns, "EffectiveOnTime": _on_time(head)}
+
+
+def _clean(
+    ctx: Context, file: Calibrated, settings: Settings, head: dict[str, Any], pixels: tuple[np.ndarray, np.ndarray],
+    which: tuple[np.ndarray, np.ndarray | None, np.ndarray | None],
+) -> Images:  # fmt: skip
+    """Clean and describe the showers, as the card wants; `which` are their places and their bad pixels."""
+    import numpy as np
+
+    from openmars.imaging.images import describe_images
+    from openmars.imaging.neighbours import describe_with_neighbours, noise_of
+
+    speed, keep = file.samples_per_ns, settings.keep_clean
+    if settings.neighbours is None:
+        return describe_images(*pixels, settings.levels, speed, *which, keep)
+    empty = np.flatnonzero(head["MTriggerPattern.fPrescaled"] == PEDESTAL_PATTERN)
+    noise = noise_of(*pixels, empty, which[1], file.slices, speed, file.path.name)
+    ctx.log(f"{file.path.name}: an empty pixel exceeds {noise.level(0.1):.2f} phe in 10 % of the readouts, "
+            f"{noise.level(0.001):.2f} phe in 0.1 %")  # fmt: skip
+    return describe_with_neighbours(*pixels, settings.neighbours, noise, speed, file.slices, *which, keep)
 
 
 def _pixels(file: Calibrated) -> tuple[np.ndarray, np.ndarray]:
