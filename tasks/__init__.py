@@ -8,6 +8,9 @@ from tasks.lightcurve import task_lightcurve
 from tasks.magic_dl3 import task_magic_dl3
 from tasks.melibea import task_melibea
 from tasks.merpp import task_merpp
+from tasks.phase import task_phase
+from tasks.phaseogram import task_phaseogram
+from tasks.pulsar_spectrum import task_pulsar_spectrum
 from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
@@ -29,6 +32,9 @@ __all__ = [
     "task_magic_dl3",
     "task_melibea",
     "task_merpp",
+    "task_phase",
+    "task_phaseogram",
+    "task_pulsar_spectrum",
     "task_quate",
     "task_selectmc",
     "task_sim",

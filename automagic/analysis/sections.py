@@ -26,6 +26,7 @@ from automagic.analysis.fields import (
     Wobbles,
     ZenithRange,
 )
+from automagic.analysis.pulsar import Pulsar
 from automagic.kinds import KINDS, PLANNED
 
 Ebl = Literal["none", "dominguez", "finke", "franceschini", "franceschini17", "saldana-lopez21"]
@@ -251,6 +252,7 @@ class Document(Section):
     )
     sources: Annotated[tuple[Source, ...], Field(strict=False), AfterValidator(no_doubles)] = ()
     flux: Flux = Flux()
+    pulsar: Pulsar | None = None
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Document:

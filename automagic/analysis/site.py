@@ -27,6 +27,7 @@ from automagic.analysis.fields import (
 )
 from automagic.analysis.remote import RemoteStorage, Root
 from automagic.analysis.sections import Ebl
+from automagic.analysis.simulated_pulsar import SimulatedPulsar
 from automagic.cards import closest
 
 REMOVED_ROOTS = ("raw", "calibrated", "star", "superstar", "melibea", "dl3")
@@ -184,6 +185,7 @@ class Simulate(Section):
     calibration: list[SimulatedCalibration] = Field(default_factory=list)
     mc: list[SimulatedMc] = Field(default_factory=list)
     sources: list[SimulatedSource] = Field(default_factory=list)
+    pulsar: SimulatedPulsar | None = None
 
     @property
     def planned(self) -> list[SimulatedRun | SimulatedOff]:

@@ -112,7 +112,7 @@ def fill(bag: Path, found: Gathered, with_image: bool, link: bool) -> None:
 def files(found: Gathered, with_image: bool) -> Iterator[tuple[Path, str]]:
     """Yield the files that are copied as they are, with their names in the archive."""
     folder = found.folder
-    for name in TEXTS:
+    for name in (*TEXTS, *sorted(path.name for path in folder.root.glob("[A-Za-z0-9]*.par"))):
         if (folder.root / name).is_file():
             yield folder.root / name, name
     for path in journals(folder.journal):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from automagic.analysis.pulsar import par_of
 from automagic.graph.build import Build
+from automagic.graph.data import run_conditions
 from automagic.graph.task import Input
 from automagic.index import Run
+from automagic.programs import pulsar
+from automagic.programs.inputs import made_inputs
 
 
 def refined(build: Build, run: Run, dl3: Input, melibea: Input | None) -> Input:
@@ -19,4 +23,9 @@ def refined(build: Build, run: Run, dl3: Input, melibea: Input | None) -> Input:
     melibea
         The file that it was made from; `None` for DL3 files in storage.
     """
+    asked = build.analysis.pulsar
+    if asked is not None:
+        par = par_of(build.analysis.folder, asked, run.night, run.run)
+        task = pulsar.phase_task(build.setup, f"{run.run:08d}", par, dl3, run_conditions(run))
+        dl3 = made_inputs("dl3", build.add(task), dl3.checks)[0]
     return dl3

@@ -8,6 +8,7 @@ from automagic.programs import (
     magic_dl3,
     melibea,
     merpp,
+    pulsar,
     quate,
     science,
     selectmc,
@@ -32,6 +33,7 @@ PROGRAMS: dict[str, Wrapper] = {
         melibea.WRAPPER,
         magic_dl3.WRAPPER,
         *science.WRAPPERS.values(),
+        *pulsar.WRAPPERS.values(),
     )
 }
 """All programs by name, in the order of the chain."""

@@ -88,6 +88,7 @@ def observation(
             "Sim.Beta": truth.beta,
             "Sim.Redshift": truth.redshift,
             "Sim.EBLModel": truth.ebl,
+            **({} if off or simulate.pulsar is None else simulate.pulsar.card()),
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]

@@ -12,6 +12,9 @@ DL3 files and a folder for what it makes:
                   and ``lightcurve-period.png``
 ``flux``          ``flux.json``: the integral flux of a source of a catalogue, or its upper limit
 ``sources``       ``sources.ecsv``, ``sources.json``, ``sources.png``, from what the steps above made of each source
+``phase``         a DL3 file again, with the pulsar's phase of each event
+``phaseogram``    ``phaseogram.ecsv``, ``phaseogram.json``, ``phaseogram.png``
+``pulsar_spectrum``  ``pulsar-model.yaml``, ``pulsar-spectrum.ecsv``, ``pulsar-spectrum.json``, ``pulsar-spectrum.png``
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -23,6 +26,7 @@ from pathlib import Path
 STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux")
 TABLES = ("sources",)
 """What reads the results of other steps."""
+PULSAR_STEPS = ("phase", "phaseogram", "pulsar_spectrum")
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "STEPS", "TABLES"]
+__all__ = ["CARDS", "PULSAR_STEPS", "STEPS", "TABLES"]

@@ -14,16 +14,16 @@ from automagic.science.settings import Settings
 def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     """Write ``model.yaml``, ``spectrum.ecsv``, ``spectrum.json`` and ``spectrum.png``."""
     threshold = settings.number("FluxPoints.MinSignificance", minimum=0, maximum=10)
-    group = _group(settings)
+    bins = group(settings)
     model = models.sky_model(settings)
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
     stacked = reduce.stack(runs)
     result = reduce.fit([stacked], model)
-    points = flux_points(stacked, model, group)
+    points = flux_points(stacked, model, bins)
     points.sqrt_ts_threshold_ul = threshold
 
-    _write_model(out / "model.yaml", model)
+    write_models(out / "model.yaml", [model])
     points.write(out / "spectrum.ecsv", sed_type="dnde", overwrite=True)
     results = _results(settings, stacked, model, result)
     parameters = model.spectral_model.parameters
@@ -46,12 +46,12 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     yield ", ".join(_sentence(each) for each in parameters.free_parameters)
 
 
-def _write_model(path: Path, model: Any) -> None:
-    """Write a model as Gammapy's `Models.read` takes it, without the date that Gammapy would write."""
+def write_models(path: Path, made: list[Any]) -> None:
+    """Write models as Gammapy's `Models.read` takes them, without the date that Gammapy would write."""
     import yaml  # type: ignore[import-untyped]
     from gammapy.modeling.models import Models
 
-    text = yaml.safe_dump(Models([model]).to_dict(), sort_keys=False, indent=4, default_flow_style=None, width=110)
+    text = yaml.safe_dump(Models(made).to_dict(), sort_keys=False, indent=4, default_flow_style=None, width=110)
     path.write_text(text, encoding="utf-8")
 
 
@@ -60,7 +60,7 @@ def _sentence(parameter: Any) -> str:
     return f"{parameter.name} {parameter.value:.4g} ± {parameter.error:.2g}{unit}"
 
 
-def _group(settings: Settings) -> int:
+def group(settings: Settings) -> int:
     """Return how many bins of estimated energy make one flux point."""
     bins = settings.integer("Spectrum.BinsPerDecade", minimum=2, maximum=50)
     points = settings.integer("FluxPoints.PerDecade", minimum=1, maximum=bins)
@@ -124,7 +124,7 @@ def _results(settings: Settings, dataset: Any, model: Any, fit: Any) -> list[dic
     free = len(model.parameters.free_parameters)
     freedom = int(used.sum()) - free
     stat = float(fit.total_stat)
-    energies = dataset.counts.geom.axes["energy"].edges[[*_range(used)]].to("TeV")
+    energies = dataset.counts.geom.axes["energy"].edges[[*used_bins(used)]].to("TeV")
     results += [
         *_fluxes(spectral, energies[1]),
         numbers.result("spectrum.wstat", stat),
@@ -144,7 +144,8 @@ def _results(settings: Settings, dataset: Any, model: Any, fit: Any) -> list[dic
     return results
 
 
-def _range(used: Any) -> tuple[int, int]:
+def used_bins(used: Any) -> tuple[int, int]:
+    """Return the first of the bins that count, and the one after the last."""
     import numpy as np
 
     bins = np.flatnonzero(used.ravel())

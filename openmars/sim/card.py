@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from openmars.core.env import Env
 from openmars.core.errors import ProgramError
 from openmars.sim.events import Conditions
+from openmars.sim.pulsar import Pulsar, read_pulsar
 from openmars.sim.readout import Cameras
 from openmars.sky import wobble_pointing
 
@@ -79,6 +80,8 @@ class SimCard:
     showers: int
     slope: float
     view_cone: float
+    # a pulsar in the source
+    pulsar: Pulsar | None = None
 
     @property
     def raw(self) -> bool:
@@ -213,4 +216,5 @@ def read_card(env: Env) -> SimCard:
         showers=int(_number(env, "Sim.Showers", 50000, 1, 1e8)),
         slope=slope,
         view_cone=_number(env, "Sim.ViewCone", 1.5, 0.01, 5),
+        pulsar=read_pulsar(env),
     )
