@@ -256,5 +256,7 @@ class Document(Section):
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Document:
+        if self.pulsar is not None and self.sources:
+            raise ValueError("'pulsar' goes with one source, not with a catalogue of 'sources'")
         one_or_several(self.source, self.sources, self.data, "flux" in self.model_fields_set)
         return self
