@@ -31,7 +31,7 @@ def draw(
     on, off
         Ranges of phase. Of those with a signal that share phases, the first is shaded.
     """
-    fig, panels = style.figure(8.2, (3.3,) * len(folded))
+    fig, panels = style.figure(8.6, (3.3,) * len(folded))
     for panel, one in zip(panels, folded, strict=True):
         _panel(panel, one, bins, on, off)
     panels[0].set_title(title)
@@ -52,7 +52,7 @@ def _panel(panel: Any, one: Any, bins: int, on: dict[str, ranges.Parts], off: ra
     panel.errorbar(middle, twice, np.sqrt(twice), fmt="none", ecolor=style.MODEL, elinewidth=0.9, zorder=3)
     panel.axhline(level, color=style.INK, ls=(0, (4, 3)), lw=1, zorder=2)
     low, high = max(0.0, counts.min() - 2.5 * counts.min() ** 0.5), (counts + counts**0.5).max()
-    top = high + 0.42 * (high - low)
+    top = high + 0.16 * (high - low)
     panel.set_xlim(0, 2)
     panel.set_ylim(low, top)
     _shade(panel, off, style.OFF, "off", top)
@@ -62,8 +62,8 @@ def _panel(panel: Any, one: Any, bins: int, on: dict[str, ranges.Parts], off: ra
             continue
         taken += parts
         _shade(panel, parts, SHADES[number % len(SHADES)], name, top)
-    panel.set_ylabel(f"Events per {1 / bins:.3g}")
-    words = [rf"${one.low:g} < E/\mathrm{{TeV}} < {one.high:g}$", f"{len(one.phases)} events, H = {one.h:.1f}"]
+    panel.set_ylabel(f"Events per 1/{bins} turn")
+    words = [rf"${one.low:g} < E/\mathrm{{TeV}} < {one.high:g}$", f"{len(one.phases)} events, H = {one.h:.0f}"]
     words += [
         f"{name}: {each.excess:.0f} ± {each.excess_error:.0f},  {each.significance:.1f}σ"
         for name, each in one.found.items()
@@ -79,4 +79,4 @@ def _shade(panel: Any, parts: ranges.Parts, color: str, name: str, top: float) -
     widest = max(parts, key=lambda part: part[1] - part[0])
     through = parts[0][0] == 0.0 and parts[-1][1] == 1.0 and len(parts) > 1
     for place in (1.0,) if through else ((widest[0] + widest[1]) / 2, 1 + (widest[0] + widest[1]) / 2):
-        panel.text(place, top, name, ha="center", va="top", fontsize=9, zorder=4)
+        panel.annotate(name, (place, top), (0, -5), textcoords="offset points", ha="center", va="top", fontsize=9)
