@@ -18,6 +18,7 @@ from automagic.errors import UserError
 
 Range = tuple[float, float]
 
+PAR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}\.par", re.ASCII)
 LARGEST = 65536
 """Bytes: a par file has tens of lines."""
 EPHEMERIS = "DE421"
@@ -69,7 +70,7 @@ def _pars(given: Any) -> tuple[str, ...]:
 
 
 def _par(given: Any) -> str:
-    if not isinstance(given, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}\.par", given, re.ASCII):
+    if not isinstance(given, str) or not PAR_NAME.fullmatch(given):
         raise ValueError('give the name of a file beside analysis.toml, like "crab.par"; letters, digits and . _ + -')
     return given
 

@@ -32,6 +32,11 @@ _EXIT_CODES = {
     3: "the data do not allow this result",
 }
 
+_UNKNOWN = (
+    "whether TIME in MAGIC's DL3 files has run on over the leap seconds since MJDREF (Phase.LeapSeconds)",
+    "what MAGIC adds to event times for the delay of the readout",
+)
+
 WRAPPERS = {
     step: Wrapper(
         program=step,
@@ -42,6 +47,7 @@ WRAPPERS = {
         exit_codes=_EXIT_CODES | ({NOTHING_LEFT: "nothing is left of the run"} if step == "phase" else {}),
         tolerated=frozenset({NOTHING_LEFT}) if step == "phase" else frozenset(),
         resources=Resources(memory_mb=1500, disk_mb=200, minutes=60),
+        unknown=_UNKNOWN if step == "phase" else (),
         engine="science",
     )
     for step in _SUMMARY
