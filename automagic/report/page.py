@@ -116,7 +116,7 @@ def render(folder: Folder) -> str:
 
 
 def _plots(folder: Folder, several: bool) -> tuple[tuple[str, str], ...]:
-    """Return name and caption of the plots: one of all sources of a catalogue; else the usual, and those that are there."""
+    """Return name and caption of the plots: of a catalogue one of all sources; else the usual, and more where there."""
     if several:
         return (SOURCES_PLOT,)
     return (*PLOTS, *(plot for plot in (PERIOD_PLOT, *pulsar.PLOTS) if _image(folder, plot[0])))
