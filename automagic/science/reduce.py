@@ -100,7 +100,8 @@ def stack(runs: Any) -> Any:
     gammapy.datasets.SpectrumDatasetOnOff
     """
     stacked = runs.stack_reduce(name="stacked")
-    ratio = float((runs[0].acceptance_off.data / runs[0].acceptance.data).flat[0])
+    # Gammapy has 0 where a bin has no events off, so that the largest counts
+    ratio = max(float((each.acceptance_off.data / each.acceptance.data).max()) for each in runs)
     stacked.acceptance_off = stacked.acceptance * ratio
     return stacked
 

@@ -254,6 +254,16 @@ def test_spectrum_of_the_pulse_is_the_one_put_in(with_phases, tmp_path):
     assert (tmp_path / "pulsar-spectrum.png").stat().st_size > 1000
 
 
+def test_a_bin_without_a_background_event_has_the_exposure_of_the_others(with_phases):
+    """Below 50 GeV the made-up runs have no background at all."""
+    settings = Settings("pulsar_spectrum", {**CARD, "Spectrum.EnergyMin": "0.02", "Spectrum.AeffMin": "0"})
+    made = pulsar_spectrum.stacked(settings, dl3.find(with_phases[0]), [(0.377, 0.422)], [(0.65, 0.95)])
+    assert made.counts_off.data.ravel()[0] == 0
+    ratio = made.acceptance_off.data / made.acceptance.data
+    assert ratio[made.mask_safe.data] == pytest.approx(0.3 / 0.045)
+    assert np.isfinite(made.background.data).all()
+
+
 def test_files_without_phases_and_ranges_without_a_signal_are_told(short_run, with_phases, tmp_path):
     with pytest.raises(DataError, match=r"a\.fits: its events have no column PHASE"):
         list(phaseogram.run(Settings("phaseogram", CARD), short_run, tmp_path))
