@@ -11,6 +11,9 @@ from tasks.mark import task_mark
 from tasks.melibea import task_melibea
 from tasks.merpp import task_merpp
 from tasks.part import task_part
+from tasks.phase import task_phase
+from tasks.phaseogram import task_phaseogram
+from tasks.pulsar_spectrum import task_pulsar_spectrum
 from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
@@ -35,6 +38,9 @@ __all__ = [
     "task_melibea",
     "task_merpp",
     "task_part",
+    "task_phase",
+    "task_phaseogram",
+    "task_pulsar_spectrum",
     "task_quate",
     "task_selectmc",
     "task_sim",

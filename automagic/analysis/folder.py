@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from automagic.analysis.explain import explain
+from automagic.analysis.pulsar import Pulsar
 from automagic.analysis.sections import Data, Document, Flux, LightCurve, Reconstruction, Source, Spectrum, Theta2
 from automagic.analysis.site import Site
 from automagic.errors import UserError
@@ -39,6 +40,8 @@ class Analysis:
         Keys for cards that autoMAGIC does not know, by program: passed on as they are.
     sources, flux
         Of a catalogue: its sources, of which `source` is the first, and how fluxes are given. Else there are none.
+    pulsar
+        The section, or `None` where the source is none.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class Analysis:
     unchecked: dict[str, dict[str, str | int | float | bool]] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     flux: Flux = field(default_factory=Flux)
+    pulsar: Pulsar | None = None
 
     @property
     def known(self) -> tuple[Source, ...]:
@@ -141,6 +145,7 @@ def load(folder: Path) -> Analysis:
         unchecked=document.unchecked,
         sources=document.sources,
         flux=document.flux,
+        pulsar=document.pulsar,
     )
 
 

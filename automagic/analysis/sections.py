@@ -26,6 +26,7 @@ from automagic.analysis.fields import (
     Wobbles,
     ZenithRange,
 )
+from automagic.analysis.pulsar import Pulsar
 from automagic.kinds import KINDS, PLANNED
 
 Ebl = Literal["none", "dominguez", "finke", "franceschini", "franceschini17", "saldana-lopez21"]
@@ -251,8 +252,11 @@ class Document(Section):
     )
     sources: Annotated[tuple[Source, ...], Field(strict=False), AfterValidator(no_doubles)] = ()
     flux: Flux = Flux()
+    pulsar: Pulsar | None = None
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Document:
+        if self.pulsar is not None and self.sources:
+            raise ValueError("'pulsar' goes with one source, not with a catalogue of 'sources'")
         one_or_several(self.source, self.sources, self.data, "flux" in self.model_fields_set)
         return self

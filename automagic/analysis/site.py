@@ -27,6 +27,7 @@ from automagic.analysis.fields import (
 )
 from automagic.analysis.remote import RemoteStorage, Root
 from automagic.analysis.sections import Ebl
+from automagic.analysis.simulated_pulsar import SimulatedPulsar
 from automagic.cards import closest
 
 REMOVED_ROOTS = ("raw", "calibrated", "star", "superstar", "melibea", "dl3")
@@ -188,6 +189,7 @@ class Simulate(Section):
     mc: list[SimulatedMc] = Field(default_factory=list)
     sources: list[SimulatedSource] = Field(default_factory=list)
     energy_min: Energy = 0.03
+    pulsar: SimulatedPulsar | None = None
 
     @property
     def planned(self) -> list[SimulatedRun | SimulatedOff]:

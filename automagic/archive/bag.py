@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from automagic.analysis.pulsar import PAR_NAME
 from automagic.archive import crate, ivoa, words
 from automagic.archive.gather import KEPT, TEXTS, Gathered, gather
 from automagic.bookkeeping import catalog
@@ -112,7 +113,8 @@ def fill(bag: Path, found: Gathered, with_image: bool, link: bool) -> None:
 def files(found: Gathered, with_image: bool) -> Iterator[tuple[Path, str]]:
     """Yield the files that are copied as they are, with their names in the archive."""
     folder = found.folder
-    for name in TEXTS:
+    pars = sorted(path.name for path in folder.root.glob("*.par") if PAR_NAME.fullmatch(path.name))
+    for name in (*TEXTS, *pars):
         if (folder.root / name).is_file():
             yield folder.root / name, name
     for path in journals(folder.journal):

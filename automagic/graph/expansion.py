@@ -16,7 +16,7 @@ from automagic.graph.task import Input, Task
 from automagic.index import McSet, Run, find_mc, find_runs
 from automagic.kinds import KINDS
 from automagic.naming import DataName
-from automagic.programs import PROGRAMS, Setup, magic_dl3, melibea, quate, science
+from automagic.programs import PROGRAMS, Setup, magic_dl3, melibea, pulsar, quate, science
 from automagic.programs.base import check_overrides
 from automagic.programs.inputs import made_inputs, source_input
 from automagic.programs.unchecked import check_unchecked
@@ -159,3 +159,6 @@ def add_science(build: Build, files: list[Input]) -> None:
     inputs = [*files, *made_inputs("dl3", index, {"fits": True})]
     for step in KINDS[build.analysis.kind].steps:
         build.add(science.task(build.setup, step, build.analysis, inputs))
+    if build.analysis.pulsar is not None:
+        for step in pulsar.RESULTS:
+            build.add(pulsar.task(build.setup, step, build.analysis, files))

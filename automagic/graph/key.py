@@ -42,7 +42,10 @@ def graph_key(folder: Path, sources: Mapping[str, Any]) -> str:
     """
     parts = [
         sources,
-        [_text(path) for path in (folder / "analysis.toml", folder / "site.toml")],
+        [
+            _text(path)
+            for path in (folder / "analysis.toml", folder / "site.toml", *map(Path, sources.get("texts", ())))
+        ],
         [os.environ.get(name) for name in ("AUTOMAGIC_SITE", "AUTOMAGIC_DATA")],
         _text(Path(os.environ.get("AUTOMAGIC_SITE") or os.devnull).expanduser()),
         _looks(PROJECT / "automagic", "*.py"),
@@ -68,6 +71,7 @@ def sources_of(analysis: Any) -> dict[str, Any]:
         "cards": sorted(str(analysis.marssys(engine)) for engine in named),
         "images": sorted(path for image in images for path in (image, str(Path(image).with_suffix(".json")))),
         "public": site.storage.public,
+        "texts": [] if analysis.pulsar is None else [str(analysis.folder / name) for name in analysis.pulsar.par],
     }
 
 

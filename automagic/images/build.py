@@ -28,7 +28,8 @@ PACKAGES = {
     "openmars": (
         "numpy", "scipy", "numba", "scikit-learn", "cramjam", "uproot", "awkward", "astropy", "pyirf", "ebltable",
     ),
-    "science": ("gammapy", "regions", "astropy", "matplotlib", "numpy", "scipy", "ebltable", "pyyaml"),
+    "science": ("gammapy", "regions", "astropy", "matplotlib", "numpy", "scipy", "ebltable", "pyyaml", "pint-pulsar",
+                "skyfield-data"),
     "mars": (),
 }  # fmt: skip
 """Packages that the programs of an image import; what these need comes along."""

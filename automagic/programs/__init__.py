@@ -9,6 +9,7 @@ from automagic.programs import (
     melibea,
     merpp,
     moon,
+    pulsar,
     quate,
     science,
     selectmc,
@@ -35,6 +36,7 @@ PROGRAMS: dict[str, Wrapper] = {
         magic_dl3.WRAPPER,
         moon.MARK,
         *science.WRAPPERS.values(),
+        *pulsar.WRAPPERS.values(),
     )
 }
 """All programs by name, in the order of the chain."""

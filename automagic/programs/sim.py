@@ -90,6 +90,7 @@ def observation(
             "Sim.Redshift": truth.redshift,
             "Sim.EBLModel": truth.ebl,
             "Sim.EnergyMin": simulate.energy_min,
+            **({} if off or simulate.pulsar is None else simulate.pulsar.card()),
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automagic.bookkeeping import Folder
-from automagic.report import figures
+from automagic.report import figures, pulsar
 from automagic.report.content import collect
 from automagic.report.selection_page import which_runs
 from automagic.report.sources_page import sources_table
@@ -117,10 +117,10 @@ def render(folder: Folder) -> str:
 
 
 def _plots(folder: Folder, several: bool) -> tuple[tuple[str, str], ...]:
-    """Return name and caption of the plots: of a catalogue one of all sources, and else that by period where it is."""
+    """Return name and caption of the plots: of a catalogue one of all sources; else the usual, and more where there."""
     if several:
         return (SOURCES_PLOT,)
-    return (*PLOTS, PERIOD_PLOT) if _image(folder, PERIOD_PLOT[0]) else PLOTS
+    return (*PLOTS, *(plot for plot in (PERIOD_PLOT, *pulsar.PLOTS) if _image(folder, plot[0])))
 
 
 def _image(folder: Folder, name: str) -> str | None:
@@ -142,7 +142,8 @@ def _numbers(results: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     """Return label and number of each result; those that no label is known for come last, under their keys."""
     known = [(label, _number(results[key])) for key, label in NUMBERS if key in results]
     listed = {key for key, _ in NUMBERS}
-    rest = {"theta2", "spectrum", "lightcurve"}
+    known += [(label, _number(results[key])) for key, label in pulsar.labels(results)]
+    rest = {"theta2", "spectrum", "lightcurve", *pulsar.STEPS}
     other = [(key, _number(row)) for key, row in results.items() if key not in listed and key.split(".")[0] not in rest]
     return known + other
 

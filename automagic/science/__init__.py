@@ -15,6 +15,9 @@ DL3 files and a folder for what it makes:
 ``levels``        ``levels.ecsv``, ``levels.json``, ``levels.png``: each level of moonlight by itself
 ``part``          ``excluded.times`` of a part of a run (one file, no DL3)
 ``mark``          a DL3 file with its level of moonlight in header and name
+``phase``         a DL3 file again, with the pulsar's phase of each event
+``phaseogram``    ``phaseogram.ecsv``, ``phaseogram.json``, ``phaseogram.png``
+``pulsar_spectrum``  ``pulsar-model.yaml``, ``pulsar-spectrum.ecsv``, ``pulsar-spectrum.json``, ``pulsar-spectrum.png``
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -28,6 +31,7 @@ TABLES = ("sources",)
 """What reads the results of other steps."""
 FILE_STEPS = ("part", "mark")
 """Steps for a single file."""
+PULSAR_STEPS = ("phase", "phaseogram", "pulsar_spectrum")
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "FILE_STEPS", "STEPS", "TABLES"]
+__all__ = ["CARDS", "FILE_STEPS", "PULSAR_STEPS", "STEPS", "TABLES"]

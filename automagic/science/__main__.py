@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from automagic.errors import UserError
-from automagic.science import FILE_STEPS, STEPS, TABLES, numbers
-from automagic.science.errors import DataError
+from automagic.science import FILE_STEPS, PULSAR_STEPS, STEPS, TABLES, numbers
+from automagic.science.errors import DataError, NothingLeft
 from automagic.science.settings import Settings
 
 # Threads and time zone are ours, not the machine's; numerical libraries read these when they are loaded.
@@ -24,9 +24,11 @@ if os.access(sys.prefix, os.W_OK):
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one step. Exit codes: 2 for a wrong card or command line, 3 where the data do not allow it, 1 else."""
+    """Run one step. Exit codes: 2 for a wrong card or command line, 3 where the data do not allow it,
+    4 where nothing is left of a run, 1 else.
+    """
     parser = argparse.ArgumentParser(prog="python -m automagic.science", description=__doc__)
-    parser.add_argument("step", choices=(*STEPS, *TABLES, *FILE_STEPS))
+    parser.add_argument("step", choices=(*STEPS, *TABLES, *FILE_STEPS, *PULSAR_STEPS))
     parser.add_argument("--config", type=Path, help="card; without one the default card counts")
     parser.add_argument("--ind", type=Path, required=True, help="folder of the DL3 files")
     parser.add_argument("--out", type=Path, required=True, help="folder for what is made")
@@ -38,6 +40,9 @@ def main(words: list[str] | None = None) -> int:
         given.out.mkdir(parents=True, exist_ok=True)
         for line in run(settings, given.ind, given.out):
             print(line)
+    except NothingLeft as error:
+        print(error)
+        return 4
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         if given.excuse:

@@ -11,7 +11,7 @@ from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
 
-def datasets(settings: Settings, files: list[dl3.File]) -> Any:
+def datasets(settings: Settings, files: list[dl3.File], background: Any = None) -> Any:
     """Make one dataset a run, in the order of the runs, named after them.
 
     Parameters
@@ -20,6 +20,8 @@ def datasets(settings: Settings, files: list[dl3.File]) -> Any:
         The card.
     files
         From `automagic.science.dl3.find`.
+    background
+        Gammapy's maker of the background; by default reflected regions.
 
     Returns
     -------
@@ -49,7 +51,9 @@ def datasets(settings: Settings, files: list[dl3.File]) -> Any:
     geom = RegionGeom.create(_region(ra, dec, None if point_like else radius), axes=[axis])
     empty = SpectrumDataset.create(geom=geom, energy_axis_true=axis_true)
     spectrum = SpectrumDatasetMaker(containment_correction=not point_like, selection=["counts", "exposure", "edisp"])
-    background = ReflectedRegionsBackgroundMaker(region_finder=WobbleRegionsFinder(n_off_regions=off_regions))
+    background = background or ReflectedRegionsBackgroundMaker(
+        region_finder=WobbleRegionsFinder(n_off_regions=off_regions)
+    )
     made = Datasets()
     for run in runs:
         dataset = background.run(spectrum.run(empty.copy(name=str(run.obs_id)), run), run)
@@ -96,7 +100,8 @@ def stack(runs: Any) -> Any:
     gammapy.datasets.SpectrumDatasetOnOff
     """
     stacked = runs.stack_reduce(name="stacked")
-    ratio = float((runs[0].acceptance_off.data / runs[0].acceptance.data).flat[0])
+    # Gammapy has 0 where a bin has no events off, so that the largest counts
+    ratio = max(float((each.acceptance_off.data / each.acceptance.data).max()) for each in runs)
     stacked.acceptance_off = stacked.acceptance * ratio
     return stacked
 

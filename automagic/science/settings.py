@@ -94,6 +94,11 @@ class Settings:
         ra = self.number("Source.RA", minimum=0, maximum=360)
         return ra, self.number("Source.Dec", minimum=-90, maximum=90)
 
+    def several(self, prefix: str) -> list[str]:
+        """Return the values of all keys that begin with a prefix, in the order of the keys."""
+        keys = sorted(key for key in self._values if key.startswith(prefix))
+        return [self.text(key) for key in keys]
+
     def untouched(self) -> dict[str, str]:
         """Return what nobody looked up."""
         return {key: text for key, text in sorted(self._values.items()) if key not in self._touched}

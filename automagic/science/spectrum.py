@@ -25,7 +25,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     stacked.models = [model]
     points.sqrt_ts_threshold_ul = threshold
 
-    _write_model(out / "model.yaml", model)
+    write_models(out / "model.yaml", [model])
     points.write(out / "spectrum.ecsv", sed_type="dnde", overwrite=True)
     results = _results(settings, stacked, parts, model, result)
     parameters = model.spectral_model.parameters
@@ -48,12 +48,12 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     yield ", ".join(_sentence(each) for each in parameters.free_parameters)
 
 
-def _write_model(path: Path, model: Any) -> None:
-    """Write a model as Gammapy's `Models.read` takes it, without the date that Gammapy would write."""
+def write_models(path: Path, made: list[Any]) -> None:
+    """Write models as Gammapy's `Models.read` takes them, without the date that Gammapy would write."""
     import yaml  # type: ignore[import-untyped]
     from gammapy.modeling.models import Models
 
-    text = yaml.safe_dump(Models([model]).to_dict(), sort_keys=False, indent=4, default_flow_style=None, width=110)
+    text = yaml.safe_dump(Models(made).to_dict(), sort_keys=False, indent=4, default_flow_style=None, width=110)
     path.write_text(text, encoding="utf-8")
 
 
@@ -127,7 +127,7 @@ def _results(settings: Settings, dataset: Any, parts: list[Any], model: Any, fit
     free = len(model.parameters.free_parameters)
     freedom = sum(int(each.mask.data.sum()) for each in parts) - free
     stat = float(fit.total_stat)
-    energies = dataset.counts.geom.axes["energy"].edges[[*_range(used)]].to("TeV")
+    energies = dataset.counts.geom.axes["energy"].edges[[*used_bins(used)]].to("TeV")
     results += [
         *_fluxes(spectral, energies[1]),
         numbers.result("spectrum.wstat", stat),
@@ -147,7 +147,8 @@ def _results(settings: Settings, dataset: Any, parts: list[Any], model: Any, fit
     return results
 
 
-def _range(used: Any) -> tuple[int, int]:
+def used_bins(used: Any) -> tuple[int, int]:
+    """Return the first of the bins that count, and the one after the last."""
     import numpy as np
 
     bins = np.flatnonzero(used.ravel())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from openmars.core.env import Env
 from openmars.core.errors import ProgramError
 from openmars.sim.events import Conditions
+from openmars.sim.pulsar import Pulsar, read_pulsar
 from openmars.sim.readout import Cameras
 from openmars.sky import wobble_pointing
 
@@ -81,6 +82,8 @@ class SimCard:
     view_cone: float
     nsb_end: float = 0.0
     """Night-sky background at the end of a run; 0 where it stays."""
+    # a pulsar in the source
+    pulsar: Pulsar | None = None
 
     @property
     def raw(self) -> bool:
@@ -216,4 +219,5 @@ def read_card(env: Env) -> SimCard:
         slope=slope,
         view_cone=_number(env, "Sim.ViewCone", 1.5, 0.01, 5),
         nsb_end=_number(env, "Sim.NSBEnd", 0.0, 0, 100),
+        pulsar=read_pulsar(env),
     )

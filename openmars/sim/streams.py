@@ -12,9 +12,10 @@ import numpy as np
 
 from openmars.io import headers
 from openmars.sim import generate
-from openmars.sim.card import SimCard
+from openmars.sim.card import SimCard, Truth
 from openmars.sim.events import Triggered
 from openmars.sim.noise import stream
+from openmars.sim.pulsar import Pulsar
 from openmars.sim.readout import Cameras
 from openmars.sim.spectrum import dnde_per_gev
 from openmars.sim.track import Track
@@ -111,6 +112,30 @@ def _gammas(card: SimCard, track: Track) -> Iterator[Chunk]:
         yield _chunk(seconds[found.index], found, card.raw)
 
 
+def _pulsed(card: SimCard, track: Track) -> list[Iterator[Chunk]]:
+    """All triggered gammas of the run's pulsar, a stream each peak."""
+    if card.pulsar is None or card.kind == "off":
+        return []
+    return [_pulse(card, track, card.pulsar, number) for number in range(len(card.pulsar.peaks))]
+
+
+def _pulse(card: SimCard, track: Track, pulsar: Pulsar, number: int) -> Iterator[Chunk]:
+    peak = pulsar.peaks[number]
+    dnde = dnde_per_gev(Truth(peak.amplitude, pulsar.reference, peak.index, 0.0, 0.0, "none"))
+    limits = 1000 * card.energy_min, 1000 * card.energy_max
+    mean = generate.expected_gammas(card.duration, *limits, dnde, card.impact_max)
+    rng = np.random.default_rng([stream(card.seed, f"pulse {number}")])
+    n = int(rng.poisson(mean))
+    if n == 0:
+        return
+    seconds = pulsar.arrivals(peak, rng, track.day, track.start_s, card.duration, n)
+    energy = generate.draw_spectrum(stream(card.seed, f"energies of pulse {number}"), n, *limits, dnde)
+    where = (*radec_to_altaz(card.ra, card.dec, track.mjd(seconds)), *track.pointing(seconds))
+    seed = stream(card.seed, f"showers of pulse {number}")
+    for found in generate.simulate_gammas(seed, energy, *where, card.conditions, card.impact_max, *_size(card)):
+        yield _chunk(seconds[found.index], found, card.raw)
+
+
 def _protons(card: SimCard, track: Track) -> Iterator[Chunk]:
     """Cosmic rays."""
     mean = generate.expected_protons(card.duration, card.background_fraction)
@@ -165,5 +190,6 @@ def events(card: SimCard, track: Track) -> Iterator[Chunk]:
             _gammas(card, track),
             quiet_events(card, headers.PATTERN_PEDESTAL, "interleaved", pedestals),
             quiet_events(card, headers.PATTERN_CALIBRATION, "pulses", pulses),
+            *_pulsed(card, track),
         ]
     )

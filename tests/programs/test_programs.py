@@ -30,7 +30,8 @@ def test_all_programs_of_the_chain_are_there():
     chain.append("magic_dl3")
     moonlight = {"part", "mark", "levels"}
     others = [name for name in PROGRAMS if name not in moonlight]
-    assert others == [*chain, "index", "theta2", "spectrum", "lightcurve", "flux", "sources"]
+    more = ["flux", "sources", "phase", "phaseogram", "pulsar_spectrum"]
+    assert others == [*chain, "index", "theta2", "spectrum", "lightcurve", *more]
     assert moonlight < PROGRAMS.keys()
 
 

@@ -1,0 +1,134 @@
+"""The steps of a pulsar: phases of events, phaseogram, spectra of ranges of phase."""
+
+from __future__ import annotations
+
+from automagic.analysis import Analysis
+from automagic.analysis.pulsar import Par, Pulsar, Range
+from automagic.graph.task import Input, Output, Resources, Task
+from automagic.programs.base import Setup, Wrapper
+
+NOTHING_LEFT = 4
+"""Exit code of ``phase`` where magic_dl3 found nothing left of the run."""
+
+RESULTS = {
+    "phaseogram": ("phaseogram.ecsv", "phaseogram.json", "phaseogram.png"),
+    "pulsar_spectrum": (
+        "pulsar-model.yaml",
+        "pulsar-spectrum.ecsv",
+        "pulsar-spectrum.json",
+        "pulsar-spectrum.png",
+    ),
+}
+"""What each step makes of all runs."""
+
+_SUMMARY = {
+    "phase": "give each event of a run the pulsar's phase, with PINT",
+    "phaseogram": "events against phase, with H-test and significance",
+    "pulsar_spectrum": "fit the spectrum of each range of phase",
+}
+_EXIT_CODES = {
+    1: "a file could not be read or written",
+    2: "wrong arguments or card",
+    3: "the data do not allow this result",
+}
+
+_UNKNOWN = (
+    "whether TIME in MAGIC's DL3 files has run on over the leap seconds since MJDREF (Phase.LeapSeconds)",
+    "what MAGIC adds to event times for the delay of the readout",
+)
+
+WRAPPERS = {
+    step: Wrapper(
+        program=step,
+        stage=step,
+        summary=_SUMMARY[step],
+        default_cards={"": f"{step}.rc"},
+        set_here=frozenset({"Phase.ParName", "Phase.ParSHA256"}) if step == "phase" else frozenset(),
+        exit_codes=_EXIT_CODES | ({NOTHING_LEFT: "nothing is left of the run"} if step == "phase" else {}),
+        tolerated=frozenset({NOTHING_LEFT}) if step == "phase" else frozenset(),
+        resources=Resources(memory_mb=1500, disk_mb=200, minutes=60),
+        unknown=_UNKNOWN if step == "phase" else (),
+        engine="science",
+    )
+    for step in _SUMMARY
+}
+
+
+def phase_task(setup: Setup, what: str, par: Par, dl3: Input, conditions: dict[str, object]) -> Task:
+    """Make the task that gives a run's events their phase.
+
+    The lines of the par file stand in the card: so they are part of the task's identity, of its receipt and of an
+    archive, and a plan tells which of them has changed.
+    """
+    values = {f"Par.{number:04d}": line for number, line in enumerate(par.lines, 1)}
+    return setup.task(
+        WRAPPERS["phase"],
+        what,
+        arguments=("--config=card.rc", "--ind=in/dl3", "--out=out"),
+        card=setup.card(WRAPPERS["phase"], {"Phase.ParName": par.name, "Phase.ParSHA256": par.sha256, **values}),
+        inputs=[dl3],
+        outputs=[
+            Output(
+                dl3.name,
+                "dl3",
+                f"products/phase/{dl3.name}",
+                {"fits": True, "hdus": ["EVENTS"]},
+                optional=True,
+                missing_with=(NOTHING_LEFT,),
+            )
+        ],
+        conditions=conditions,
+    )
+
+
+def values(step: str, analysis: Analysis) -> dict[str, object]:
+    """Return what ``analysis.toml`` says to a step, as keys of its card; the rest stays default."""
+    source, pulsar = analysis.source, analysis.pulsar
+    assert pulsar is not None
+    common: dict[str, object | None] = {
+        "Source.Name": source.name,
+        "Source.RA": source.ra,
+        "Source.Dec": source.dec,
+        "Pulsar.On": on_text(pulsar),
+        "Pulsar.Off": _text(pulsar.off),
+    }
+    ranges: dict[str, dict[str, object | None]] = {
+        "phaseogram": {
+            "Phaseogram.Energies": None if pulsar.energies is None else _text(pulsar.energies),
+            "Phaseogram.Bins": pulsar.bins,
+        },
+        "pulsar_spectrum": {
+            "Spectrum.Reference": pulsar.reference,
+            "Spectrum.EnergyMin": pulsar.energy_min,
+            "Spectrum.EnergyMax": pulsar.energy_max,
+        },
+    }
+    return {key: value for key, value in {**common, **ranges[step]}.items() if value is not None}
+
+
+def on_text(pulsar: Pulsar) -> str:
+    """Return the ranges with a signal as a card has them.
+
+    Examples
+    --------
+    >>> on_text(Pulsar(par="a.par", on={"P1": [0.98, 0.03], "P12": [[0.98, 0.03], [0.3, 0.4]]}, off=[0.5, 0.9]))
+    'P1 0.98:0.03; P12 0.98:0.03 0.3:0.4'
+    """
+    return "; ".join(f"{name} {_text(ranges)}" for name, ranges in pulsar.on.items())
+
+
+def _text(ranges: tuple[Range, ...]) -> str:
+    return " ".join(f"{low!r}:{high!r}" for low, high in ranges)
+
+
+def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:
+    """Make the task of a step over all runs; `inputs` are the DL3 files with phases, role ``"dl3"``."""
+    return setup.task(
+        WRAPPERS[step],
+        "all",
+        arguments=("--config=card.rc", "--ind=in/dl3", "--out=out"),
+        card=setup.card(WRAPPERS[step], values(step, analysis)),
+        inputs=inputs,
+        outputs=[Output(name, "result", f"results/{name}", {"min_bytes": 1}) for name in RESULTS[step]],
+        conditions={"source": analysis.source.name},
+    )
