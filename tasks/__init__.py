@@ -2,6 +2,7 @@
 
 from tasks.coach import task_coach
 from tasks.constants import task_constants
+from tasks.haze import task_haze
 from tasks.index import task_index
 from tasks.lightcurve import task_lightcurve
 from tasks.magic_dl3 import task_magic_dl3
@@ -21,6 +22,7 @@ from tasks.theta2 import task_theta2
 __all__ = [
     "task_coach",
     "task_constants",
+    "task_haze",
     "task_index",
     "task_lightcurve",
     "task_magic_dl3",

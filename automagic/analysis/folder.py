@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from automagic.analysis.atmosphere import UNCORRECTED, Atmosphere
 from automagic.analysis.explain import explain
 from automagic.analysis.sections import Data, Document, LightCurve, Reconstruction, Source, Spectrum, Theta2
 from automagic.analysis.site import Site
@@ -35,6 +36,8 @@ class Analysis:
         The sections of ``analysis.toml``; `cards` is overrides by program and key.
     site
         What ``site.toml`` says, or this machine.
+    atmosphere
+        What is done about haze.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class Analysis:
     lightcurve: LightCurve
     theta2: Theta2
     site: Site
+    atmosphere: Atmosphere = UNCORRECTED
 
     @property
     def name(self) -> str:
@@ -122,6 +126,7 @@ def load(folder: Path) -> Analysis:
         lightcurve=document.lightcurve,
         theta2=document.theta2,
         site=site,
+        atmosphere=document.atmosphere,
     )
 
 

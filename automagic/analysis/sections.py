@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from automagic.analysis.atmosphere import Atmosphere
 from automagic.analysis.fields import (
     AzimuthRange,
     Declination,
@@ -228,3 +229,4 @@ class Document(Section):
     spectrum: Spectrum = Spectrum()
     lightcurve: LightCurve = LightCurve()
     theta2: Theta2 = Theta2()
+    atmosphere: Atmosphere = Atmosphere()

@@ -6,6 +6,7 @@ Without the file, the site is this machine with the programs that come with the 
 from __future__ import annotations
 
 from datetime import timedelta
+from math import exp
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -86,7 +87,12 @@ class Conditions(Section):
 
 
 class SimulatedRun(Conditions):
-    """``[[simulate.runs]]``: a run of the source. `flux` multiplies the true spectrum."""
+    """``[[simulate.runs]]``: a run of the source. `flux` multiplies the true spectrum.
+
+    `haze` is the transmission of a layer of haze at the start of the run, on top of `transmission`, and `haze_end` that
+    at its end (by default the same); the layer begins `haze_base` m above the telescopes, and falls to 1/e over
+    `haze_scale` m.
+    """
 
     run: RunNumber
     start: Moment
@@ -94,6 +100,16 @@ class SimulatedRun(Conditions):
     subruns: int = Field(default=1, ge=1, le=999)
     wobble: Wobble = "W0.40+035"
     flux: float = Field(default=1.0, ge=0)
+    haze: float = Field(default=1.0, ge=0.05, le=1)
+    haze_end: float | None = Field(default=None, ge=0.05, le=1)
+    haze_base: float = Field(default=0.0, ge=0, le=20_000)
+    haze_scale: float = Field(default=1200.0, ge=10, le=10_000)
+
+    @property
+    def haze_9km(self) -> float:
+        """Smallest transmission of the haze below 9 km, as the LIDAR reports it."""
+        least = min(self.haze, self.haze if self.haze_end is None else self.haze_end)
+        return float(least ** (1.0 - exp(-max(9000.0 - self.haze_base, 0.0) / self.haze_scale)))
 
 
 class SimulatedOff(Conditions):

@@ -57,6 +57,7 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     pedestal, calibration = _calibration(plan, analysis, night) if level == "raw" else ((), ())
     simulate = analysis.site.simulate
     known = None if simulate is None else simulate.conditions(plan)
+    haze = plan.haze_9km if isinstance(plan, SimulatedRun) else 1.0
     return Run(
         run=plan.run,
         night=iso,
@@ -79,7 +80,7 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         dc_na=None if known is None else current(known.nsb, known.hv),
         hv=None if known is None else known.hv,
         trigger=None if known is None else known.trigger,
-        transmission=None if known is None else known.transmission,
+        transmission=None if known is None else round((known.transmission or 1.0) * haze, 4),
         cloudiness=None if known is None else known.cloudiness,
     )
 

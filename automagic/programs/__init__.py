@@ -5,6 +5,7 @@ What is not known about MARS from a public source a wrapper says in `Wrapper.unk
 
 from automagic.programs import (
     coach,
+    haze,
     magic_dl3,
     melibea,
     merpp,
@@ -31,6 +32,7 @@ PROGRAMS: dict[str, Wrapper] = {
         coach.WRAPPER,
         melibea.WRAPPER,
         magic_dl3.WRAPPER,
+        haze.WRAPPER,
         *science.WRAPPERS.values(),
     )
 }

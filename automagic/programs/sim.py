@@ -85,6 +85,7 @@ def observation(
             "Sim.Beta": truth.beta,
             "Sim.Redshift": truth.redshift,
             "Sim.EBLModel": truth.ebl,
+            **({} if isinstance(plan, SimulatedOff) else haze_of(plan)),
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]
@@ -125,6 +126,18 @@ def conditions_of(sky: Conditions) -> dict[str, object]:
         "Sim.Cloudiness": sky.cloudiness,
         "Sim.HV": sky.hv,
         "Sim.Trigger": sky.trigger,
+    }
+
+
+def haze_of(plan: SimulatedRun) -> dict[str, object]:
+    """Return the keys of the card that say which haze a run is taken in; none where the air is clear."""
+    if plan.haze == 1 and plan.haze_end in (None, 1):
+        return {}
+    return {
+        "Sim.Haze": plan.haze,
+        "Sim.HazeEnd": plan.haze_end or 0,
+        "Sim.HazeBase": plan.haze_base,
+        "Sim.HazeScale": plan.haze_scale,
     }
 
 

@@ -9,6 +9,7 @@ DL3 files and a folder for what it makes:
 ``spectrum``      ``model.yaml``, ``spectrum.ecsv``, ``spectrum.json``, ``spectrum.png``
 ``lightcurve``    ``lightcurve.ecsv`` (run by run), ``lightcurve-run.ecsv`` (the same), ``lightcurve-night.ecsv``,
                   ``lightcurve.json``, ``lightcurve.png``
+``haze``          a run's DL3 file again, corrected for haze; it reads ``dl3/`` and ``melibea/`` of its folder
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -18,6 +19,8 @@ host or path is written, and runs are taken in the order of their numbers.
 from pathlib import Path
 
 STEPS = ("index", "theta2", "spectrum", "lightcurve")
+REFINING = ("haze",)
+"""Steps that make a run's DL3 file anew, before the others read it."""
 CARDS = Path(__file__).with_name("cards")
 
-__all__ = ["CARDS", "STEPS"]
+__all__ = ["CARDS", "REFINING", "STEPS"]

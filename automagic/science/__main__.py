@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from automagic.errors import UserError
-from automagic.science import STEPS
+from automagic.science import REFINING, STEPS
 from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
@@ -26,7 +26,7 @@ if os.access(sys.prefix, os.W_OK):
 def main(words: list[str] | None = None) -> int:
     """Run one step. Exit codes: 2 for a wrong card or command line, 3 where the data do not allow it, 1 else."""
     parser = argparse.ArgumentParser(prog="python -m automagic.science", description=__doc__)
-    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("step", choices=(*STEPS, *REFINING))
     parser.add_argument("--config", type=Path, help="card; without one the default card counts")
     parser.add_argument("--ind", type=Path, required=True, help="folder of the DL3 files")
     parser.add_argument("--out", type=Path, required=True, help="folder for what is made")
