@@ -97,7 +97,8 @@ def _times(name: str) -> list[str]:
     return [f"{name}.{each}" for each in ("fMjd", "fTime.fMilliSec", "fNanoSec")]
 
 
-def _seconds(mjd: Any, milli: Any, nano: Any, reference: float) -> Array:
+def _seconds(read: list[Any], reference: float) -> Array:
+    mjd, milli, nano = read
     return np.asarray((mjd.astype(float) - reference) * 86400.0 + milli * 1e-3 + nano * 1e-9)
 
 
@@ -116,7 +117,7 @@ def read_lidar(path: Path, reference: float) -> Lidar:
     cloud = _read(path, "Laser", ["MReportLaser.fCloudLayerAlt"])
     transmission = np.stack(read[:4], axis=1).astype(float)
     base = np.zeros(len(transmission)) if cloud is None else np.asarray(cloud[0], float)
-    return lidar(_seconds(*read[4:], reference), transmission, base)
+    return lidar(_seconds(read[4:], reference), transmission, base)
 
 
 _WITHOUT = "Without the LIDAR nothing is known of haze: name the run in data.exclude, or do not ask for [atmosphere]."
@@ -131,7 +132,7 @@ def read_showers(path: Path, reference: float) -> Showers:
     number, height, zenith = read[:3]
     return Showers(
         number=number.astype(np.int64),
-        time=_seconds(*read[3:], reference),
+        time=_seconds(read[3:], reference),
         maximum=height.astype(float) * 1e-5,
         cosine=np.cos(np.radians(zenith.astype(float))),
     )
