@@ -3,6 +3,7 @@
 from tasks.coach import task_coach
 from tasks.constants import task_constants
 from tasks.flux import task_flux
+from tasks.haze import task_haze
 from tasks.index import task_index
 from tasks.levels import task_levels
 from tasks.lightcurve import task_lightcurve
@@ -30,6 +31,7 @@ __all__ = [
     "task_coach",
     "task_constants",
     "task_flux",
+    "task_haze",
     "task_index",
     "task_levels",
     "task_lightcurve",

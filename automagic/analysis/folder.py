@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from automagic.analysis.atmosphere import UNCORRECTED, Atmosphere
 from automagic.analysis.explain import explain
 from automagic.analysis.pulsar import Pulsar
 from automagic.analysis.sections import Data, Document, Flux, LightCurve, Reconstruction, Source, Spectrum, Theta2
@@ -42,6 +43,8 @@ class Analysis:
         Of a catalogue: its sources, of which `source` is the first, and how fluxes are given. Else there are none.
     pulsar
         The section, or `None` where the source is none.
+    atmosphere
+        What is done about haze.
     """
 
     folder: Path
@@ -59,6 +62,7 @@ class Analysis:
     sources: tuple[Source, ...] = ()
     flux: Flux = field(default_factory=Flux)
     pulsar: Pulsar | None = None
+    atmosphere: Atmosphere = UNCORRECTED
 
     @property
     def known(self) -> tuple[Source, ...]:
@@ -146,6 +150,7 @@ def load(folder: Path) -> Analysis:
         sources=document.sources,
         flux=document.flux,
         pulsar=document.pulsar,
+        atmosphere=document.atmosphere,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from automagic.analysis.atmosphere import Atmosphere
 from automagic.analysis.catalogue import no_doubles, one_or_several
 from automagic.analysis.fields import (
     AzimuthRange,
@@ -253,6 +254,7 @@ class Document(Section):
     sources: Annotated[tuple[Source, ...], Field(strict=False), AfterValidator(no_doubles)] = ()
     flux: Flux = Flux()
     pulsar: Pulsar | None = None
+    atmosphere: Atmosphere = Atmosphere()
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Document:

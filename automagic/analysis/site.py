@@ -6,6 +6,7 @@ Without the file, the site is this machine with the programs that come with the 
 from __future__ import annotations
 
 from datetime import timedelta
+from math import exp
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -110,6 +111,9 @@ class SimulatedRun(Conditions):
 
     `flux` multiplies the true spectrum.
     `nsb_end` is the night-sky background at its end, to which it changes evenly; without it `nsb` stays.
+    `haze` is the transmission of a layer of haze at the start of the run, on top of `transmission`, and `haze_end` that
+    at its end (by default the same); the layer begins `haze_base` m above the telescopes, and falls to 1/e over
+    `haze_scale` m.
     """
 
     run: RunNumber
@@ -120,6 +124,16 @@ class SimulatedRun(Conditions):
     flux: float = Field(default=1.0, ge=0)
     source: SourceName | None = None
     nsb_end: float | None = Field(default=None, gt=0)
+    haze: float = Field(default=1.0, ge=0.05, le=1)
+    haze_end: float | None = Field(default=None, ge=0.05, le=1)
+    haze_base: float = Field(default=0.0, ge=0, le=20_000)
+    haze_scale: float = Field(default=1200.0, ge=10, le=10_000)
+
+    @property
+    def haze_9km(self) -> float:
+        """Smallest transmission of the haze below 9 km, as the LIDAR reports it."""
+        least = min(self.haze, self.haze if self.haze_end is None else self.haze_end)
+        return float(least ** (1.0 - exp(-max(9000.0 - self.haze_base, 0.0) / self.haze_scale)))
 
 
 class SimulatedOff(Conditions):

@@ -57,6 +57,7 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     known = None if simulate is None else simulate.conditions(plan)
     light = _light(plan, known)
     nsb = sum(value for _, value in light) / len(light) if light else None if known is None else known.nsb
+    haze = plan.haze_9km if isinstance(plan, SimulatedRun) else 1.0
     return Run(
         run=plan.run,
         night=iso,
@@ -79,7 +80,7 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
         dc_na=None if known is None else current(nsb, known.hv),
         hv=None if known is None else known.hv,
         trigger=None if known is None else known.trigger,
-        transmission=None if known is None else known.transmission,
+        transmission=None if known is None else round((known.transmission or 1.0) * haze, 4),
         cloudiness=None if known is None else known.cloudiness,
         light=light,
     )

@@ -14,7 +14,9 @@ STANDARD = Kind(
             (0.0, 2.0),
             "levels 6/3.5 phe and Monte Carlo as it is: up to 2000 nA (MarsUtil), taken as twice dark",
         ),
-        Default("transmission", 0.85, "magic-cta-pipe; DL3 files cannot have the LIDAR's correction, so not 0.55"),
+        Default(
+            "transmission", 0.85, "magic-cta-pipe; without the LIDAR's correction ([atmosphere]), with which it is 0.65"
+        ),
         Default("cloudiness", 45.0, "CloudinessMax of MarsUtil's quate"),
     ),
 )

@@ -5,6 +5,7 @@ What is not known about MARS from a public source a wrapper says in `Wrapper.unk
 
 from automagic.programs import (
     coach,
+    haze,
     magic_dl3,
     melibea,
     merpp,
@@ -35,6 +36,7 @@ PROGRAMS: dict[str, Wrapper] = {
         melibea.WRAPPER,
         magic_dl3.WRAPPER,
         moon.MARK,
+        haze.WRAPPER,
         *science.WRAPPERS.values(),
         *pulsar.WRAPPERS.values(),
     )

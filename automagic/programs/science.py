@@ -119,7 +119,9 @@ def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Ta
     inputs
         All DL3 files and, but for ``"index"``, their index files; role ``"dl3"``.
     """
-    folder = "products/dl3" if step == "index" else "results"
+    # the index lies beside the files that it lists
+    stages = {each.task.partition(":")[0] for each in inputs if each.task and each.role == "dl3"}
+    folder = f"products/{'haze' if 'haze' in stages else 'dl3'}" if step == "index" else "results"
     checks = {
         name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in results(step, analysis)
     }

@@ -91,6 +91,7 @@ def observation(
             "Sim.EBLModel": truth.ebl,
             "Sim.EnergyMin": simulate.energy_min,
             **({} if off or simulate.pulsar is None else simulate.pulsar.card()),
+            **({} if isinstance(plan, SimulatedOff) else haze_of(plan)),
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]
@@ -132,6 +133,18 @@ def conditions_of(sky: Conditions) -> dict[str, object]:
         "Sim.HV": sky.hv,
         "Sim.Trigger": sky.trigger,
         "Sim.LightYield": sky.light_yield,
+    }
+
+
+def haze_of(plan: SimulatedRun) -> dict[str, object]:
+    """Return the keys of the card that say which haze a run is taken in; none where the air is clear."""
+    if plan.haze == 1 and plan.haze_end in (None, 1):
+        return {}
+    return {
+        "Sim.Haze": plan.haze,
+        "Sim.HazeEnd": plan.haze_end or 0,
+        "Sim.HazeBase": plan.haze_base,
+        "Sim.HazeScale": plan.haze_scale,
     }
 
 

@@ -18,6 +18,7 @@ DL3 files and a folder for what it makes:
 ``phase``         a DL3 file again, with the pulsar's phase of each event
 ``phaseogram``    ``phaseogram.ecsv``, ``phaseogram.json``, ``phaseogram.png``
 ``pulsar_spectrum``  ``pulsar-model.yaml``, ``pulsar-spectrum.ecsv``, ``pulsar-spectrum.json``, ``pulsar-spectrum.png``
+``haze``          a run's DL3 file again, corrected for haze; it reads ``dl3/`` and ``melibea/`` of its folder
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -29,7 +30,7 @@ from pathlib import Path
 STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels")
 TABLES = ("sources",)
 """What reads the results of other steps."""
-FILE_STEPS = ("part", "mark")
+FILE_STEPS = ("part", "mark", "haze")
 """Steps for a single file."""
 PULSAR_STEPS = ("phase", "phaseogram", "pulsar_spectrum")
 CARDS = Path(__file__).with_name("cards")

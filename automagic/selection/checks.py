@@ -30,10 +30,10 @@ class Reason(NamedTuple):
 class Judge:
     """The limits of an analysis, made ready for many runs."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, *, off: bool = False) -> None:
         self.analysis = analysis
         self.data = analysis.data
-        self.limits = limits(analysis)
+        self.limits = limits(analysis, off=off)
         self.runs = frozenset(self.data.runs)
         self.exclude = frozenset(self.data.exclude)
         self.sources = names(analysis)

@@ -171,7 +171,7 @@ def select_off(analysis: Analysis, found: list[Run]) -> Selection:
     They have both telescopes and, where raw, calibration runs and reports, and pass the same limits on light, weather,
     HV and trigger; those that look at the source itself are left out. Nothing is raised where none remains.
     """
-    judge = Judge(analysis)
+    judge = Judge(analysis, off=True)
     return _chosen(found, judge, ["itself", "exclude", "telescope", "calibration", "reports", *SKY])
 
 

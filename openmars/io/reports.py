@@ -15,6 +15,9 @@ DARK_CURRENT_NA = 1100.0
 REDUCED_GAIN = 1.7
 """Factor by which reduced high voltage lowers the gain (Ahnen et al. 2017, arXiv:1704.00906), and so the current."""
 
+LASER_KM = (3, 6, 9, 12)
+"""Heights from which the lidar gives the transmission, km."""
+
 _LASER_ZERO = """
 MReport.fUniqueID MReport.fBits MReport.fBadReport MReport.fState fIsOffsetCorrection fIsOffsetFitted
 fIsBGCorrection fIsT0ShiftFitted fIsUseGDAS fIsUpwardMoving fOverShoot fUnderShoot fBGSamples
@@ -49,18 +52,43 @@ class Sky:
     hv: str = "nominal"
 
 
+@dataclass(frozen=True)
+class Layer:
+    """What the lidar finds of a layer of haze or cloud.
+
+    Attributes
+    ----------
+    transmission
+        Of the layer, from 3, 6, 9 and 12 km above the telescopes to the ground, for each report: [n, 4].
+    cloud
+        Height of the base of a cloud above the telescopes, km; 0 for none.
+    """
+
+    transmission: np.ndarray
+    cloud: float = 0.0
+
+
 def _column(value: float, n: int) -> np.ndarray:
     return np.full(n, value, np.float32)
 
 
-def laser_tree(day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray) -> dict[str, Column]:
-    """The tree ``Laser``: transmissions from 3, 6, 9 and 12 km to the ground; the fit's inner values are zero."""
+def laser_tree(
+    day: int, seconds: np.ndarray, sky: Sky, zd: np.ndarray, az: np.ndarray, layer: Layer | None = None
+) -> dict[str, Column]:
+    """The tree ``Laser``: transmissions from 3, 6, 9 and 12 km to the ground; the fit's inner values are zero.
+
+    Whether heights are above the telescopes, whether transmissions are vertical ones, and the unit of the height of a
+    cloud (here km) is not public.
+    """
     n = len(seconds)
     tree: dict[str, Column] = {f"MReportLaser.{name}": np.zeros(n, np.float32) for name in _LASER_ZERO.split()}
-    for height, share in ((3, 0.6), (6, 0.9), (9, 1.0), (12, 1.0)):
-        tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n)
+    layer = layer or Layer(np.ones((n, len(LASER_KM))))
+    through = layer.transmission.astype(np.float32)
+    for i, (height, share) in enumerate(zip(LASER_KM, (0.6, 0.9, 1.0, 1.0), strict=True)):
+        tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n) * through[:, i]
     tree |= {
-        "MReportLaser.fGroundLayerTrans": _column(sky.transmission**0.5, n),
+        "MReportLaser.fGroundLayerTrans": _column(sky.transmission**0.5, n) * through[:, 0],
+        "MReportLaser.fCloudLayerAlt": _column(layer.cloud, n),
         "MReportLaser.fZenith": np.asarray(zd, np.float32),
         "MReportLaser.fAzimuth": np.asarray(az, np.float32),
     }

@@ -51,6 +51,8 @@ class Air(NamedTuple):
     rayleigh: NDArray[np.float64]  # transmission against slant depth to the telescopes, steps of 20 g/cm²
     ground: float  # vertical depth of the telescopes, g/cm²
     yield_per_m: float  # detected photons per metre of track with beta=1, over (n-1), before transmission
+    haze: NDArray[np.float64]  # share of a layer of haze that is below, by vertical depth
+    thick: NDArray[np.float64]  # [1] vertical optical depth of the whole layer, of the shower that is simulated
 
 
 def depth_at(height_m: ArrayLike) -> NDArray[np.float64]:
@@ -102,6 +104,8 @@ def air() -> Air:
         rayleigh=rayleigh,
         ground=OBSERVATORY_DEPTH,
         yield_per_m=float(per_m),
+        haze=np.zeros(depth.size),
+        thick=np.zeros(1),
     )
 
 
@@ -141,4 +145,4 @@ def transmission(air, depth, cos_zenith):  # type: ignore[no-untyped-def]  # com
     i = min(int(slant), air.rayleigh.size - 2)
     f = min(slant - i, 1.0)
     clear = air.rayleigh[i] + f * (air.rayleigh[i + 1] - air.rayleigh[i])
-    return clear * math.exp(-lookup(air.aerosol, depth) / cos_zenith)
+    return clear * math.exp(-(lookup(air.aerosol, depth) + air.thick[0] * lookup(air.haze, depth)) / cos_zenith)

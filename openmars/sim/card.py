@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from openmars.core.env import Env
 from openmars.core.errors import ProgramError
 from openmars.sim.events import Conditions
+from openmars.sim.haze import Haze
 from openmars.sim.pulsar import Pulsar, read_pulsar
 from openmars.sim.readout import Cameras
 from openmars.sky import wobble_pointing
@@ -152,6 +153,19 @@ def _truth(env: Env) -> Truth:
     )
 
 
+def _haze(env: Env) -> Haze:
+    start = _number(env, "Sim.Haze", 1.0, 0.05, 1)
+    end = _number(env, "Sim.HazeEnd", 0.0, 0, 1)
+    if 0 < end < 0.05:
+        raise ProgramError(f"Sim.HazeEnd is {end:g}; it must be from 0.05 to 1, or 0 for the same as Sim.Haze")
+    return Haze(
+        start=start,
+        end=end or start,
+        base=_number(env, "Sim.HazeBase", 0.0, 0, 20_000),
+        scale=_number(env, "Sim.HazeScale", 1200.0, 10, 10_000),
+    )
+
+
 def _source(env: Env) -> str:
     name = env.get_str("Sim.Source", "CrabNebula")
     if not name or not name[0].isalnum() or any(not (c.isalnum() or c in "+-_.") for c in name) or len(name) > 79:
@@ -174,6 +188,7 @@ def read_card(env: Env) -> SimCard:
         psf_deg=_number(env, "Sim.PSF", 0.05, 0, 1),
         light_yield=_number(env, "Sim.LightYield", 1.0, 0.05, 10),
         hv=_choice(env, "Sim.HV", "nominal", HIGH_VOLTAGES),
+        haze=_haze(env),
     )
     kind, output = _choice(env, "Sim.Kind", "observation", KINDS), _choice(env, "Sim.Output", "calibrated", OUTPUTS)
     if kind == "gamma" and output == "raw":

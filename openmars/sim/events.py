@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from openmars.sim.haze import CLEAR, Haze
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -26,6 +28,8 @@ class Conditions:
         Factor on the photon detection efficiency of both telescopes.
     hv
         High voltage of the photomultipliers: ``"nominal"`` or ``"reduced"``.
+    haze
+        A layer of aerosols, on top of `transmission`.
     """
 
     nsb_level: float = 1.0
@@ -34,6 +38,7 @@ class Conditions:
     psf_deg: float = 0.05
     light_yield: float = 1.0
     hv: str = "nominal"
+    haze: Haze = CLEAR
 
 
 @dataclass

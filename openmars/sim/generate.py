@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openmars.sim import kernel, place
-from openmars.sim.atmosphere import air
+from openmars.sim.atmosphere import OBSERVATORY_M, air
 from openmars.sim.events import Conditions, Simulated, Triggered
 from openmars.sim.expect import expected
 from openmars.sim.light import scatter
@@ -105,10 +105,10 @@ def expected_protons(time_s: float, fraction: float = 1.0, field: ProtonField | 
 
 def _setup(conditions: Conditions, particle: int = GAMMA, cameras: Cameras | None = None) -> kernel.Setup:
     """Constants and tables for the compiled code."""
-    points = scatter()
+    points, atmosphere, haze = scatter(), air(), conditions.haze
     worth, least = (pe * (0.6 if conditions.trigger == "sum" else 1.0) for pe in WORTH_PE[particle])
     return kernel.Setup(
-        air=air(),
+        air=atmosphere._replace(haze=haze.share(atmosphere.height - OBSERVATORY_M), thick=np.zeros(1)),
         light=angles().light,
         pixels=pixels(),
         trigger=trigger(conditions.trigger, conditions.nsb_level, conditions.hv),
@@ -123,6 +123,7 @@ def _setup(conditions: Conditions, particle: int = GAMMA, cameras: Cameras | Non
         efficiency=LIGHT_YIELD * conditions.transmission * conditions.light_yield,
         expected=expected(),
         readout=readout(conditions.nsb_level, conditions.hv, cameras or Cameras()),
+        haze=np.array(haze.depths),
     )
 
 
@@ -199,7 +200,7 @@ def simulate_gammas(
     pointing_zd_deg, pointing_az_deg
         Where the telescopes point, [N] or one number.
     conditions
-        Sky and telescopes.
+        Sky and telescopes; haze changes evenly from the first gamma to the last.
     impact_max_m
         Radius of the disc, perpendicular to the shower, over which cores are spread.
     chunk

@@ -64,6 +64,7 @@ class Setup(NamedTuple):
     efficiency: float  # factor on the light
     expected: NDArray[np.float64]  # light of mean showers, see `openmars.sim.expect`
     readout: Readout
+    haze: NDArray[np.float64]  # [2] optical depth of the haze at the first shower and after the last
 
 
 class Room(NamedTuple):
@@ -161,6 +162,7 @@ def gammas(seed, first, energy, zd, az, pzd, paz, impact_max, setup, room, out, 
     while i < energy.size and kept < index.size:
         number = i
         i += 1
+        setup.air.thick[0] = between(setup.haze, number / energy.size)
         seed_stream(state, seed, CORE, number)
         dx, dy, dz, x, y, _ = draw_core(state, zd[number], az[number], impact_max)
         arrange(tels, x, y)
@@ -270,6 +272,7 @@ def protons(seed, first, total, nodes_zd, nodes_az, field, setup, room, out, tru
         seed_stream(state, seed, CORE, group)
         fraction = (group + CORES * uniform(state)) / (total + CORES)
         pzd, paz = between(nodes_zd, fraction), between(nodes_az, fraction)
+        setup.air.thick[0] = between(setup.haze, fraction)
         fill_frame(frame, pzd, paz)
         n_gamma, n_mu = -1, -1
         if share > 0.0:

@@ -16,8 +16,10 @@ from openmars.io import Column, headers, reports
 from openmars.io.calibrated import CalibratedWriter, Events, pedestal_tree, pedestals_over_time
 from openmars.io.raw import RawEvents, RawWriter
 from openmars.io.repfile import write_reports
+from openmars.io.reports import Sky
 from openmars.sim import brightness
 from openmars.sim.card import SimCard
+from openmars.sim.haze import CLOUD_M
 from openmars.sim.noise import pedestals
 from openmars.sim.streams import Chunk
 from openmars.sim.track import Track
@@ -26,6 +28,8 @@ DEAD_TIME_S = 26e-6
 """After each event nothing is recorded for so long."""
 DRIVE_S = 5.0
 REPORT_S = 30.0
+LASER_S = 300.0
+"""The lidar shoots every five minutes (magic.iac.es)."""
 TAGS = {"pedestal": "P", "calibration": "C"}
 """In names of files, by kind of run; observations have D (raw) or Y (calibrated)."""
 
@@ -213,8 +217,22 @@ class Observation:
             "Drive": headers.drive_tree(day, drive, *self.track.pointing(drive - self.track.start_s), *card.pointing),
             **headers.trigger_trees(day, often, np.full(len(often), rate), card.conditions.trigger),
             "Camera": reports.camera_tree(day, often, sky, nsb),
-            "Laser": reports.laser_tree(day, often[:1], sky, zd[:1], az[:1]),
+            "Laser": self._laser(subrun, sky),
             "Pyrometer": reports.pyrometer_tree(day, often, sky),
             "Starguider": reports.starguider_tree(day, often, sky, zd, az, nsb),
             "Weather": reports.weather_tree(day, often),
         }
+
+    def _laser(self, subrun: int, sky: Sky) -> dict[str, Column]:
+        """Reports of the lidar: one at the start of a subrun, and with haze one every five minutes or more often."""
+        haze = self.card.conditions.haze
+        at = self._times(subrun, LASER_S) if haze.there else self._times(subrun, REPORT_S)[:1]
+        zd, az = self.track.pointing(at - self.track.start_s)
+        if not haze.there:
+            return reports.laser_tree(self.track.day, at, sky, zd, az)
+        fraction = (at - self.track.start_s) / self.card.duration
+        heights = 1000.0 * np.array(reports.LASER_KM)
+        layer = reports.Layer(
+            haze.transmission(heights[None, :], fraction[:, None]), haze.base / 1000 if haze.base >= CLOUD_M else 0.0
+        )
+        return reports.laser_tree(self.track.day, at, sky, zd, az, layer)
