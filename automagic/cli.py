@@ -60,15 +60,36 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("analysis")
+@click.argument("analysis", required=False)
 @click.argument("sql")
+@click.option("--site", is_flag=True, help="Ask the catalogs of all analyses of the site, side by side.")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values.")
 @click.option("--json", "form", flag_value="json", help="A JSON list with an object for each row.")
 @user_errors
-def query(analysis: str, sql: str, form: str | None) -> None:
-    """Ask the catalog of ANALYSIS in SQL; catalog/schema.sql says what is in it."""
+def query(analysis: str | None, sql: str, site: bool, form: str | None) -> None:
+    """Ask the catalog of ANALYSIS in SQL; catalog/schema.sql says what is in it.
+
+    With --site: of all users' analyses, with the columns user, analysis and folder before the others, and the views
+    analyses and dl3. The site is that of ANALYSIS, or else of this folder.
+    """
     import duckdb
 
+    if site:
+        from automagic.commands.gc import shared_of
+        from automagic.sharing.site import ask
+
+        place = shared_of(analysis)["catalog"]
+        if place is None:
+            raise UserError(
+                "the site has no catalog", hint='Name its folder: [storage] catalog = "/path" in site.toml.'
+            )
+        columns, rows, passed_over = ask(Path(place), sql)
+        for path, why in passed_over.items():
+            click.echo(f"passed over: {path}: {why}", err=True)
+        _show(columns, rows, form)
+        return
+    if analysis is None:
+        raise UserError("name an analysis, or ask all of the site with --site")
     folder = _folder(analysis)
     from automagic.bookkeeping import catalog
 

@@ -198,3 +198,20 @@ CREATE TABLE nondeterminism (
     again   VARCHAR,              -- as it came out; NULL where it did not
     report  VARCHAR               -- where the two differ, a finding a line
 );
+
+-- What was taken from elsewhere and not computed: from the shared store of the site, or from another analysis. One row an
+-- event, ever; its CPU time was spent by who made it, and is not in jobs.
+CREATE TABLE taken (
+    time     VARCHAR,
+    task     VARCHAR,
+    action   VARCHAR,
+    stage    VARCHAR,
+    program  VARCHAR,             -- NULL where the analysis does not have the task any more
+    origin   VARCHAR,             -- path of the store or analysis
+    maker    VARCHAR,             -- user who made it, where that is known
+    made     VARCHAR,             -- when
+    host     VARCHAR,             -- where
+    cpu_s    DOUBLE,              -- what it took then
+    how      VARCHAR,             -- link (takes no further place), copy; NULL where that is not known
+    size     BIGINT               -- bytes of its products
+);

@@ -192,7 +192,7 @@ def _checked(path: Path) -> dict[str, Any]:
     for key in ("roots", "mc", "off"):
         if key in storage:
             storage[key] = [root if is_remote(root) else str(site.place(root)) for root in storage[key]]
-    for key in ("index", "cache"):
+    for key in ("index", "cache", "shared", "catalog"):
         if key in storage:
             storage[key] = str(site.place(storage[key]))
     return content

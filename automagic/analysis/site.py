@@ -40,7 +40,9 @@ class Storage(RemoteStorage):
 
     `roots` have the runs of any level, `off` the runs without a source, `mc` the Monte Carlo. Relative folders are
     beside ``site.toml``. `public` names a published set that is fetched and checked. `index` is the folder of the
-    run index, ``.index`` beside ``site.toml`` by default.
+    run index, ``.index`` beside ``site.toml`` by default. `shared` is the folder of results that all users of the site
+    share; entries of the users in `shared_trust` alone are taken from it, where that is given. `catalog` is where the
+    catalogs of all analyses are collected, ``catalog`` in `shared` by default.
     """
 
     roots: list[Root] = Field(default_factory=list)
@@ -49,6 +51,9 @@ class Storage(RemoteStorage):
     public: Literal["magic-rad-max"] | None = None
     index: str = ".index"
     trust: Literal["signature", "time", "content"] = "signature"
+    shared: str | None = None
+    shared_trust: list[str] = Field(default_factory=list)
+    catalog: str | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -19,12 +19,13 @@ from pathlib import Path
 from automagic.analysis.pulsar import PAR_NAME
 from automagic.archive import crate, ivoa, words
 from automagic.archive.gather import KEPT, TEXTS, Gathered, gather
-from automagic.bookkeeping import catalog
+from automagic.bookkeeping import archived, catalog
 from automagic.bookkeeping.journal import journals, read_journal
 from automagic.errors import UserError
 from automagic.images.record import place
 from automagic.job.bundle import content as job_pyz
 from automagic.job.launch import LAUNCHER
+from automagic.job.spec import sha256_file
 
 RERUN = Path(__file__).with_name("rerun_alone.py")
 """What becomes ``rerun.py`` of an archive."""
@@ -67,6 +68,9 @@ def archive(root: Path, output: Path, products: str = "dl3", with_image: bool = 
         fill(bag, found, with_image, link=one_file)
         seal(bag, found)
         check(bag, found)
+        with contextlib.suppress(PermissionError):  # it is somebody else's analysis: they do not know of this archive
+            digest = sha256_file(bag / "manifest-sha256.txt")
+            archived.note(found.folder, str(output.absolute()), digest, (step["action"] for step in found.steps))
         if one_file:
             write_tar(bag, stage / "tar", found.stamp)
             os.replace(stage / "tar", output)

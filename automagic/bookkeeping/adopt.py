@@ -9,6 +9,7 @@ signature and nobody has to read the file again.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -26,6 +27,9 @@ from automagic.job.publish import publish, sync_folder
 from automagic.job.spec import RESERVED, JobFailed, safe_name, sha256_file, signature
 
 LINK, COPY = "link", "copy"
+
+FICLONE = 0x40049409
+"""The call that clones a file (``man 2 ioctl_ficlone``)."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +212,12 @@ def _fill(entry: Path, receipt: Receipt, part: Path, known: HashCache, link: boo
 
 
 def _link(source: Path, place: Path) -> bool:
-    """Make a hard link, where both are on one file system and it may be; a file that others may write is not linked."""
-    if os.stat(source).st_mode & 0o222:
+    """Make a hard link, where both are on one file system and it may be.
+
+    A file that can be written is not linked, nor one of another user: its owner could change it under either name.
+    """
+    about = os.stat(source)
+    if about.st_mode & 0o222 or about.st_uid != os.geteuid():
         return False
     with contextlib.suppress(OSError):
         os.link(source, place, follow_symlinks=False)
@@ -217,13 +225,27 @@ def _link(source: Path, place: Path) -> bool:
     return False
 
 
+def _clone(old: int, new: int) -> bool:
+    """Make an open file a clone of another, where the file system can."""
+    try:
+        fcntl.ioctl(new, FICLONE, old)
+    except OSError:
+        return False
+    return True
+
+
 def _copy(source: Path, place: Path) -> str:
-    """Copy a file to the disk, read-only, and return the hash of what was copied."""
+    """Copy a file to the disk, read-only, and return the hash of what was copied.
+
+    On file systems that can (XFS, Btrfs), the copy is a clone, which takes no place until one of the two is changed.
+    """
     digest = hashlib.sha256()
-    with open(source, "rb") as old, open(place, "xb") as new:
-        while block := old.read(1 << 20):
+    with open(source, "rb") as old, open(place, "x+b") as new:
+        cloned = _clone(old.fileno(), new.fileno())
+        while block := (new if cloned else old).read(1 << 20):
             digest.update(block)
-            new.write(block)
+            if not cloned:
+                new.write(block)
     place.chmod(0o444)
     sync_folder(place)
     return digest.hexdigest()

@@ -38,7 +38,7 @@ _META = """
 INSERT INTO meta SELECT 'schema', ? UNION ALL SELECT 'analysis', ? UNION ALL SELECT 'journal', ?
 UNION ALL SELECT 'hashes', ? UNION ALL SELECT 'live', 'yes' WHERE ?
 UNION ALL SELECT 'graph', value FROM g.about WHERE key = 'content'
-UNION ALL SELECT key, value FROM g.about WHERE key = 'engine'
+UNION ALL SELECT key, value FROM g.about WHERE key IN ('engine', 'source', 'kind')
 UNION ALL SELECT 'note.' || row_number() OVER (), note FROM (
     SELECT unnest(from_json(value, '["VARCHAR"]')) AS note FROM g.about WHERE key = 'notes')
 """

@@ -20,8 +20,9 @@ COLUMNS = {
     **dict.fromkeys(
         ("time", "event", "task", "action", "attempt", "reason", "cause", "host", "environment"), "VARCHAR"
     ),
-    **dict.fromkeys(("recipe", "form", "engine_digest", "origin"), "VARCHAR"),
+    **dict.fromkeys(("recipe", "form", "engine_digest", "origin", "maker", "how", "ended"), "VARCHAR"),
     **dict.fromkeys(("wall_s", "cpu_s", "max_rss_mb", "scratch_mb", "input_mb", "requested_mb"), "DOUBLE"),
+    "size": "BIGINT",
     "exit_code": "INTEGER",
     "again": "BOOLEAN",
     "digests": "JSON",

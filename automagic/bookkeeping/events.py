@@ -73,6 +73,14 @@ SELECT time, task, action, product[1] AS product, product[2] AS sha256, product[
 FROM named ORDER BY n
 """
 
+_TAKEN = """
+INSERT INTO taken BY NAME
+SELECT e.time, e.task, e.action, split_part(e.task, ':', 1) AS stage, t.program, e.origin, e.maker, e.ended AS made,
+       e.host, e.cpu_s, e.how, coalesce(e.size, list_sum(list_transform(
+           from_json(e.outputs, '[["VARCHAR"]]'), lambda product: product[2]::BIGINT))) AS size
+FROM events e LEFT JOIN g.tasks t USING (task) WHERE e.event = 'found' AND e.origin IS NOT NULL ORDER BY e.n
+"""
+
 FACTS = ("recipe", "form", "engine_digest")
 """What a receipt, and the event that a job is done, tell of the action beside its inputs and outputs."""
 
@@ -101,8 +109,8 @@ def measured(end: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(connection: Any, folder: Folder) -> None:
-    """Make the tables ``events`` and ``last``, and fill ``jobs``, ``made``, ``products``, ``lineage`` and
-    ``nondeterminism``.
+    """Make the tables ``events`` and ``last``, and fill ``jobs``, ``made``, ``products``, ``lineage``, ``taken``
+    and ``nondeterminism``.
 
     The graph is attached as ``g``, and ``known`` has the hashes that are remembered (`automagic.bookkeeping.hashes`).
     """
@@ -114,6 +122,7 @@ def load(connection: Any, folder: Folder) -> None:
     connection.execute(_PRODUCTS, [f"{folder.root}/"])
     connection.execute(_LINEAGE)
     connection.execute(_DIFFERS)
+    connection.execute(_TAKEN)
 
 
 def _fill_from_receipts(connection: Any, folder: Folder) -> None:

@@ -7,6 +7,8 @@ is tried again), ``cancelled`` of an attempt at a task, and ``note`` of what hap
 too much failed; ``blocked`` and ``problem`` of a task that was never started; ``recalled`` and ``waiting`` (files on
 tape), ``staged`` and ``released`` (files in the cache); ``differs`` of a product that came out otherwise when its task
 was run again. ``done`` and ``found`` tell hashes of what was read and made.
+What comes from the shared store of a site has an ``origin``, a ``maker`` and ``how`` it was taken; a ``remark`` is
+made of an entry there that cannot be used or added, and ``differs`` also of what another user has made of an action.
 """
 
 from __future__ import annotations

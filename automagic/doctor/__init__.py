@@ -29,11 +29,13 @@ def examine(root: Path | None, here: Path, submit: bool = False, wait_s: float =
     """
     from automagic.bookkeeping import Folder, HashCache
     from automagic.doctor import engines, machine, places
+    from automagic.doctor.sharing import shared_checks
 
     yield from looked("Python", machine.python)
     site, check = read_site(root or here)
     yield check
     yield from looked("storage", partial(places.storage, site))
+    yield from looked("shared store", partial(shared_checks, site))
     hashes = HashCache(Folder(root).hashes if root else None, root or here)
     wanted = engines_of(root)
     yield from looked("engines", partial(engines.engines, site, root, wanted, hashes.sha256))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automagic.plan.plan import CANNOT, Plan
+from automagic.plan.plan import CANNOT, TAKE, Plan
 
 _SEEN = """
 SELECT coalesce(program, split_part(task, ':', 1)) AS name, median(cpu_s) FROM jobs
@@ -78,7 +78,7 @@ class History:
 
 def programs(plan: Plan) -> dict[tuple[str, str], int]:
     """Count by program and stage the tasks that would run."""
-    names = [name for name, state in plan.states.items() if state != CANNOT]
+    names = [name for name, state in plan.states.items() if state not in (CANNOT, TAKE)]
     rows = plan.connection.execute(
         "SELECT program, stage, count(*) FROM g.tasks WHERE task IN (SELECT unnest(?)) AND engine <> 'stage' "
         "GROUP BY ALL ORDER BY ALL",

@@ -14,7 +14,7 @@ from automagic.plan.look import look
 if TYPE_CHECKING:
     from automagic.runner.session import Session
 
-RUN, WAIT, CANNOT = "run", "wait", "cannot"
+RUN, WAIT, CANNOT, TAKE = "run", "wait", "cannot", "take"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Plan:
         How many tasks it is about.
     states
         By name, upstream first, of the tasks that are not up to date: ``"run"``; ``"wait"`` (only a task before it
-        has changed: it runs where that makes other bytes than before); ``"cannot"``.
+        has changed: it runs where that makes other bytes than before); ``"cannot"``; ``"take"`` (the shared store of
+        the site has it).
     causes
         By name, why: numbers of `automagic.bookkeeping.stale.CAUSES`, the first one first; none where only tasks before
         it have changed.
@@ -62,6 +63,8 @@ class Plan:
         All staging tasks that are selected.
     basis
         Where the analysis was derived from another one that is still there.
+    taken
+        Bytes and CPU time (s) of the tasks that are to be taken from the shared store, by name.
     """
 
     session: Session
@@ -75,6 +78,7 @@ class Plan:
     read: set[str] = field(default_factory=set)
     staging: list[str] = field(default_factory=list)
     basis: Basis | None = None
+    taken: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     @property
     def up_to_date(self) -> int:
@@ -137,6 +141,8 @@ def make_plan(session: Session, names: Collection[str] | None = None, always: bo
     stale.narrow(connection, newer)
     stale.compare(connection)
     _walk(plan, always)
+    for name in plan.taken:  # it is known what it will be, but it is not there yet
+        session.forget(name)
     sql = "SELECT task FROM g.tasks JOIN sel USING (position) WHERE engine = 'stage' ORDER BY position"
     plan.staging = [row[0] for row in connection.execute(sql).fetchall()]
     rows = connection.execute("""
@@ -193,14 +199,15 @@ def _walk(plan: Plan, always: bool) -> None:
     names = {row[0]: row[1] for row in rows}
     never = stale.CAUSES.index("never")
     own = {stale.CAUSES.index(each) for each in ("never", "program", "engine", "promise")}
-    empty = not session.folder.store.exists()
+    empty = not session.folder.store.exists() and session.shared is None
     sql = "SELECT * FROM remembered WHERE path IN (SELECT path FROM g.inputs JOIN affected USING (position))"
     session.hashes.prime(connection.execute(sql).fetchall())
     roots = [row[1] for row in rows if row[0] not in before and not (empty and row[2] and never in row[2])]
     seed(plan, roots)
     unread, lacking = unread_tasks(plan), lacking_tasks(plan)
     for position, name, causes, engine, problem in rows:
-        first = next((names[each] for each in before.get(position, ()) if names[each] in plan.states), None)
+        waits = (names[each] for each in before.get(position, ()))
+        first = next((each for each in waits if plan.states.get(each, TAKE) != TAKE), None)
         if first is not None:
             plan.waits[name] = first
             cannot = plan.states[first] == CANNOT
@@ -215,21 +222,35 @@ def _walk(plan: Plan, always: bool) -> None:
         ):
             plan.states[name] = RUN
         else:
-            _judge(plan, name)
+            _judge(plan, name, always)
         if name in plan.states and causes:
             plan.causes[name] = causes
 
 
-def _judge(plan: Plan, name: str) -> None:
-    """Ask for the action of a task whose inputs are all there."""
+def _judge(plan: Plan, name: str, always: bool) -> None:
+    """Ask for the action of a task whose inputs are all there, or are to be taken from the shared store."""
     standing = plan.session.standing(name)
     if standing.fresh:
         if plan.session.tasks[name].engine != "stage":
             plan.found.append(name)
     elif standing.problem:
         plan.states[name], plan.problems[name] = CANNOT, standing.problem
-    else:
+    elif always or not _take(plan, name, standing.action):
         plan.states[name] = RUN
+
+
+def _take(plan: Plan, name: str, action: str | None) -> bool:
+    """Tell whether the shared store has a task's action; what hangs on it is then judged by what that made."""
+    session, task = plan.session, plan.session.tasks[name]
+    if session.shared is None or action is None or task.engine == "stage":
+        return False
+    receipt = session.shared.look(action, task.outputs)
+    if receipt is None:
+        return False
+    session.settle(name, action, receipt)
+    plan.states[name] = TAKE
+    plan.taken[name] = sum(int(each["size"]) for each in receipt["outputs"]), receipt.get("cpu_s") or 0.0
+    return True
 
 
 def unread_tasks(plan: Plan) -> set[str]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from automagic.plan.cost import Cost, History
 from automagic.plan.look import human
-from automagic.plan.plan import CANNOT, RUN, WAIT, Plan
+from automagic.plan.plan import CANNOT, RUN, TAKE, WAIT, Plan
 from automagic.plan.reasons import Reasons
 from automagic.programs.unchecked import notes
 
 FEW = 3
 """So many tasks are named of those with the same reason, and so many reasons of a stage."""
 
-WORDS = {RUN: "would run", WAIT: "may run", CANNOT: "cannot run"}
+WORDS = {RUN: "would run", WAIT: "may run", CANNOT: "cannot run", TAKE: "will be taken from the shared store"}
 
 
 def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
@@ -49,6 +49,10 @@ def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
             rest = sum(len(members) for members in list(groups.values())[FEW:])
             yield f"  and {rest} more, for {len(groups) - FEW} other reasons"
     yield ""
+    if plan.taken:
+        number, size, cpu_s = taken(plan)
+        plural = "task" if number == 1 else "tasks"
+        yield f"{number} {plural} will be taken from the shared store ({human(size)}, {spent(cpu_s)} saved)"
     cost = history.estimate()
     if cost.cpu_h or cost.disk:
         where = "here" if plan.basis is None else f"in {plan.basis.name} and here"
@@ -58,6 +62,12 @@ def lines(plan: Plan, analysis: str, whole: bool = False) -> Iterator[str]:
     if count[WAIT]:
         yield "may run: only where a task before it makes other bytes than before"
     yield f"automagic plan {analysis} --why TASK tells all about one;  ./doit analysis={analysis} runs it"
+
+
+def taken(plan: Plan) -> tuple[int, int, float]:
+    """Return how many tasks are to be taken from the shared store, their bytes, and the CPU time (s) that is saved."""
+    sizes, times = [each[0] for each in plan.taken.values()], [each[1] for each in plan.taken.values()]
+    return len(sizes), sum(sizes), sum(times)
 
 
 def _all(number: int) -> str:
@@ -143,8 +153,9 @@ def data(plan: Plan, name: str | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``analysis``, ``selected``, ``up_to_date``, ``cost`` (``cpu_h``, ``disk_bytes``, ``unknown``), and ``tasks``:
-        for each that is not up to date ``task``, ``stage``, ``state`` (run, wait, cannot), ``reasons``, ``waits``.
+        ``analysis``, ``selected``, ``up_to_date``, ``cost`` (``cpu_h``, ``disk_bytes``, ``unknown``),
+        ``shared`` (``tasks``, ``bytes``, ``cpu_s`` of what is to be taken from the shared store), and ``tasks``: for
+        each that is not up to date ``task``, ``stage``, ``state`` (run, wait, cannot, take), ``reasons``, ``waits``.
     """
     reasons, cost = Reasons(plan), History(plan).estimate()
     tasks = [
@@ -162,6 +173,7 @@ def data(plan: Plan, name: str | None = None) -> dict[str, Any]:
         "analysis": plan.session.folder.name,
         "selected": plan.selected,
         "up_to_date": plan.up_to_date,
+        "shared": dict(zip(("tasks", "bytes", "cpu_s"), taken(plan), strict=True)),
         "cost": {"cpu_h": round(cost.cpu_h, 4), "disk_bytes": round(cost.disk), "unknown": cost.unknown},
         "tasks": tasks,
     }

@@ -77,6 +77,7 @@ def expand_anew(folder: Folder, held: bool = False) -> Path:
     from automagic.graph import expand
     from automagic.graph.asked import save
     from automagic.graph.key import graph_key, sources_of
+    from automagic.sharing.store import described
 
     analysis = load(folder.root)
     graph = expand(analysis)
@@ -91,6 +92,9 @@ def expand_anew(folder: Folder, held: bool = False) -> Path:
         "overrides": analysis.cards,
         "unchecked": analysis.unchecked,
         "trust": site.storage.trust,
+        "shared": described(site),
+        "source": analysis.source.name,
+        "kind": analysis.kind,
         "runs": [plain(run) for run in graph.runs],
         "mc_sets": [plain(mc) for mc in graph.mc_sets],
         "notes": list(graph.notes),
@@ -126,7 +130,8 @@ def session_of(folder: Folder, asked: Asked) -> Session:
 
     overrides = json.loads(asked.about("overrides") or "{}")
     trust = asked.about("trust") or "signature"
-    return Session(folder.root, asked, paths("marssys"), overrides, None, None, paths("images"), site, trust)
+    shared = json.loads(asked.about("shared") or "{}")
+    return Session(folder.root, asked, paths("marssys"), overrides, None, None, paths("images"), site, trust, shared)
 
 
 def plain(row: Any) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def _drive(
         session.save_hashes()
         keeper = Keeper(session)
         current = keeper.renew(content)
+        keeper.tell_site(again=False)
         if not links.intact(folder, content):  # the catalog tells which there are to be
             mended = keeper.mend_links(asked)
             links.note(folder, content if current and mended else None)
@@ -185,6 +186,7 @@ def _run(
     current = keeper.close(journal, code, content)
     for remark in unread(folder, asked):
         reporter.note(remark)
+    keeper.tell_site()
     mended = was_intact or (not stopped and keeper.mend_links(asked) and current)
     # what failed has lost its links, and may be up to date again without a run: by an input that is put back
     links.note(folder, content if mended and code == 0 else None)
@@ -315,6 +317,16 @@ class Keeper:
             self._try("report", lambda: write_report(folder))
             return catalog.is_current(folder, content)
         return True
+
+    def tell_site(self, again: bool = True) -> None:
+        """Add the catalog to that of the site; without `again` only where nothing of the analysis is there yet."""
+        place = self.session.sharing.get("catalog")
+        if place:
+            from automagic.sharing import site
+
+            folder = self.session.folder
+            if again or not site.is_told(folder, Path(place)):
+                self._try("site's catalog", lambda: site.tell(folder, Path(place)))
 
     def mend_links(self, asked: Asked) -> bool:
         """Set all links anew; tell whether that is so now.

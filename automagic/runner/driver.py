@@ -19,8 +19,9 @@ from automagic.runner.late import Late
 from automagic.runner.order import Node, Order, depths
 from automagic.runner.reporter import Reporter
 from automagic.runner.session import File, Standing
+from automagic.runner.sharing import Sharing
 from automagic.runner.stagein import StageIn
-from automagic.runner.trouble import Trouble, in_words
+from automagic.runner.trouble import Trouble, differing, in_words
 
 DONE, FAILED = 0, 1
 """Results, as doit's."""
@@ -87,6 +88,7 @@ class Driver:
         self._late = Late(jobs, executor, session.site.condor.late_s)
         self._withdrawn: list[Event] = []
         self._notes: list[dict[str, Any]] = []
+        self.sharing = Sharing(session, reporter, self._note)
 
     # --- the loop
 
@@ -99,6 +101,7 @@ class Driver:
                 self._early.withdraw()
         finally:
             self._stagein.close()
+        self.sharing.close()
         return self.result
 
     def _run(self) -> None:
@@ -152,6 +155,8 @@ class Driver:
         if problem is not None:
             self._failed(node, task, problem)
             return True
+        if self._taken(node, task, standing):
+            return True
         if task.engine == "stage" or name in self._stagein.readers:
             node.status = "run"
             self._waiting[name] = node
@@ -178,6 +183,15 @@ class Driver:
         receipt = self.session.store.receipt(action) or {}
         told = {**facts(receipt), **self.session.facts(task)}
         self._note({"event": "found", "task": task.name, "action": action, **told})
+
+    def _taken(self, node: Node, task: Task, standing: Standing) -> bool:
+        """Take what a task is to make from the shared store, where that has it; tell whether it did."""
+        if self.always or self._early.has(standing.action) or self.sharing.take(task, standing) is None:
+            return False
+        node.status = "up to date"
+        self._stagein.over(task.name)
+        self.reporter.task_up_to_date(task.name)
+        return True
 
     def _too_large(self, task: Task) -> str | None:
         if task.resources.memory_mb > self.executor.memory_mb:
@@ -270,7 +284,7 @@ class Driver:
         if standing.problem is not None or standing.action is None:
             self._failed(node, task, standing.problem or standing.reason)
             return True
-        return self._prepare(node, task, standing)
+        return self._taken(node, task, standing) or self._prepare(node, task, standing)
 
     def _handle(self, events: Iterable[Event]) -> list[Node]:
         """Take note of events; return the nodes that are over."""
@@ -305,8 +319,8 @@ class Driver:
             # the store is the truth: another attempt may have been faster
             receipt, why = self.session.store.intact(submitted["action"], task.outputs, left if placed else None)
             if receipt is not None:
-                if not placed:
-                    self._compare(task, receipt, end)
+                if not placed and (other := differing(receipt, end)):
+                    self.reporter.task_differs(task.name, other)
                 self._done(node, task, submitted, receipt)
                 return True
             if end or not reason:
@@ -330,14 +344,6 @@ class Driver:
         self._stagein.over(task.name)
         self.reporter.running.pop(task.name, None)
 
-    def _compare(self, task: Task, receipt: Receipt, end: Receipt) -> None:
-        """Tell where a job has made other bytes than an earlier one of the same action, whose products stay."""
-        before = {product["name"]: product["sha256"] for product in receipt["outputs"]}
-        made = {product["name"]: product["sha256"] for product in end.get("outputs", ())}
-        different = [name for name, digest in made.items() if before.get(name) != digest]
-        if different:
-            self.reporter.task_differs(task.name, different)
-
     def _done(self, node: Node, task: Task, submitted: dict[str, Any], receipt: Receipt) -> None:
         told = facts(receipt)
         if "recipe" not in told:  # the job was made by an older version
@@ -348,6 +354,7 @@ class Driver:
             shutil.rmtree(failure, ignore_errors=True)
         self.session.settle(task.name, submitted["action"], receipt)
         self.session.store.link(task, submitted["action"], receipt)
+        self.sharing.offer(task, submitted["action"], receipt)
         self._stagein.over(task.name)
         self.trouble.done(task.stage)
         node.status = "done"

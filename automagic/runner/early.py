@@ -59,6 +59,10 @@ class Early:
             del self._open[attempt]
         return attempt
 
+    def has(self, action: str | None) -> bool:
+        """Tell whether an attempt at an action is still under way."""
+        return action in self._by_action
+
     def runs(self, attempt: str) -> bool:
         """Tell whether an attempt has started, as far as heard."""
         return attempt in self._running

@@ -17,6 +17,7 @@ from automagic.graph.asked import Asked, save
 from automagic.graph.identity import PROJECT, action, card_form, engine_digest, recipe
 from automagic.graph.task import Input, Task
 from automagic.runner.environment import Images, host_variables, image_command, image_variables
+from automagic.sharing.store import store_of
 
 if TYPE_CHECKING:
     from automagic.analysis.site import Site
@@ -95,6 +96,8 @@ class Session:
         Where jobs run, or what reads that when it is asked for; by default on this machine.
     trust
         See `automagic.bookkeeping.HashCache`.
+    sharing
+        What the site says of its shared store and catalog; see `automagic.sharing.store.described`.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Session:
         images: Mapping[str, Path] | None = None,
         site: Site | Callable[[], Site] | None = None,
         trust: str = "signature",
+        sharing: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = Folder(root)
         self._site = site
@@ -122,6 +126,8 @@ class Session:
         # the files of programs and images are few, and asked for each time
         self.programs_hashes = HashCache(self.folder.journal / "programs.parquet", root)
         self.images = Images(self.folder.root, dict(images or {}), self.programs_hashes.sha256)
+        self.sharing = dict(sharing or {})
+        self.shared = store_of(self.sharing)
         self._digests: dict[str, str] = {}
         self._environments: dict[str, str] = {}
         self._variables: dict[tuple[str, str, int], dict[str, str]] = {}

@@ -6,6 +6,7 @@ import errno
 from collections import Counter
 from pathlib import Path
 
+from automagic.bookkeeping.store import Receipt
 from automagic.executors.policy import policy
 
 
@@ -73,3 +74,10 @@ def in_words(error: OSError, place: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.filename or place} could not be written"
     return f"{error.filename or place}: {error.strerror or error}"
+
+
+def differing(receipt: Receipt, end: Receipt) -> list[str]:
+    """Name the products that a job has made in other bytes than an earlier one of the same action."""
+    before = {product["name"]: product["sha256"] for product in receipt["outputs"]}
+    made = {product["name"]: product["sha256"] for product in end.get("outputs", ())}
+    return [name for name, digest in made.items() if before.get(name) != digest]

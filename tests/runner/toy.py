@@ -24,6 +24,7 @@ def read(folder):
     """Make the session of a toy analysis."""
     from automagic.graph.task import Input, Output, Resources, Source, Task
     from automagic.runner.session import Session
+    from automagic.sharing.store import described
 
     tasks = {}
     for name, about in json.loads((folder / "toy.json").read_text()).items():
@@ -55,9 +56,11 @@ def read(folder):
     content = tomllib.loads(site.read_text()) if site.exists() else {"local": {"cores": 2, "memory_mb": 1000}}
     engines = content.get("engines", {})
     images = {engine: Path(about["image"]) for engine, about in engines.items()}
+    there = Site.model_validate({**content, "folder": folder})
+    extras = {"engine": "mars", "source": "Toy", "kind": "standard"}
     return Session(
-        folder, tasks, {"mars": folder / "mars"}, {}, {"engine": "mars"}, storage(folder), images,
-        Site.model_validate({**content, "folder": folder}),
+        folder, tasks, {"mars": folder / "mars"}, {}, extras, storage(folder), images, there, "signature",
+        described(there),
     )  # fmt: skip
 
 
