@@ -10,6 +10,7 @@ from tasks.merpp import task_merpp
 from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
+from tasks.skymap import task_skymap
 from tasks.sorcerer import task_sorcerer
 from tasks.spectrum import task_spectrum
 from tasks.stage import task_stage
@@ -29,6 +30,7 @@ __all__ = [
     "task_quate",
     "task_selectmc",
     "task_sim",
+    "task_skymap",
     "task_sorcerer",
     "task_spectrum",
     "task_stage",

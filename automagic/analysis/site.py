@@ -60,7 +60,8 @@ class Truth(Section):
     """``[simulate.spectrum]``: the true spectrum of a simulated source.
 
     dN/dE = amplitude (E/reference)^-(alpha + beta log10(E/reference)), absorbed by `ebl` at `redshift`.
-    The default is the Crab Nebula of MAGIC (2015), JHEAp 5-6, 30.
+    The default is the Crab Nebula of MAGIC (2015), JHEAp 5-6, 30. `extension` is the sigma, in degrees, of the Gaussian
+    that the gammas come from; 0 for a point.
     """
 
     model: Literal["power-law", "log-parabola"] = "log-parabola"
@@ -70,6 +71,19 @@ class Truth(Section):
     beta: float = 0.24
     redshift: float = Field(default=0.0, ge=0, lt=10)
     ebl: Ebl = "none"
+    extension: float = Field(default=0.0, ge=0, le=1)
+
+
+class Target(Section):
+    """``[simulate.target]``: what the telescopes track and the files are named after, in degrees (ICRS).
+
+    Without it that is the source of the analysis. With it the gammas still come from there, off the
+    target.
+    """
+
+    name: SourceName
+    ra: RightAscension
+    dec: Declination
 
 
 class Conditions(Section):
@@ -121,7 +135,10 @@ class SimulatedCalibration(Section):
 
 
 class SimulatedMc(Section):
-    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` is of each file, `impact_max` in m."""
+    """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` is of each file, `impact_max` in m.
+
+    `view_cone` is the largest offset, in degrees, of diffuse Monte Carlo (geometry ``"wd"``).
+    """
 
     zenith: Annotated[tuple[int, int], Field(strict=False)]
     geometry: Literal["w0", "wr", "wd"] = "w0"
@@ -133,6 +150,7 @@ class SimulatedMc(Section):
     slope: float = -1.6
     impact_max: float = Field(default=350.0, gt=0)
     azimuth: Annotated[tuple[Azimuth, Azimuth], Field(strict=False)] = (0.0, 360.0)
+    view_cone: float = Field(default=1.5, gt=0, le=5)
 
 
 class Simulate(Section):
@@ -154,6 +172,7 @@ class Simulate(Section):
     off: list[SimulatedOff] = Field(default_factory=list)
     calibration: list[SimulatedCalibration] = Field(default_factory=list)
     mc: list[SimulatedMc] = Field(default_factory=list)
+    target: Target | None = None
 
     @property
     def planned(self) -> list[SimulatedRun | SimulatedOff]:

@@ -34,7 +34,8 @@ def planned_run(plan: SimulatedRun | SimulatedOff, analysis: Analysis, kind: str
     end = plan.start + timedelta(minutes=plan.minutes)
     # the night is named after the morning: noon to noon
     night = (plan.start + timedelta(hours=12)).strftime("%Y%m%d")
-    source, ra, dec = analysis.source.name, analysis.source.ra, analysis.source.dec
+    target = (analysis.site.simulate and analysis.site.simulate.target) or analysis.source
+    source, ra, dec = target.name, target.ra, target.dec
     if isinstance(plan, SimulatedOff):
         source, ra, dec = plan.name, plan.ra, plan.dec
     places = [horizontal(ra, dec, plan.start + (end - plan.start) * part / 4) for part in range(5)]
@@ -94,8 +95,8 @@ def _calibration(
         return (), ()
 
     def files(run: int, level: str) -> tuple[DataFile, ...]:
-        wobble = simulate.runs[0].wobble
-        names = (DataName(night, run, level, analysis.source.name, wobble, telescope, 1) for telescope in (1, 2))
+        wobble, source = simulate.runs[0].wobble, (simulate.target or analysis.source).name
+        names = (DataName(night, run, level, source, wobble, telescope, 1) for telescope in (1, 2))
         return tuple(DataFile(name, task=f"sim:{run:08d}") for name in names)
 
     return files(pair.pedestal, "pedestal"), files(pair.calibration, "calibration")

@@ -11,7 +11,7 @@ __all__ = ["KINDS", "PLANNED", "Default", "Kind", "Values", "defaults"]
 KINDS: dict[str, Kind] = {each.name: each for each in (STANDARD, MOON, MATAJU, MATAJU_SUMT, DIFFUSE)}
 """All of them by name."""
 
-PLANNED = ("moon", "mataju", "mataju-sumt", "diffuse")
+PLANNED = ("moon", "mataju", "mataju-sumt")
 """Those that cannot be done yet."""
 
 

@@ -17,6 +17,7 @@ RESULTS = {
         "lightcurve.json",
         "lightcurve.png",
     ),
+    "skymap": ("skymap.fits", "skymap.json", "skymap.yaml", "skymap.png"),
 }
 """What each step makes."""
 
@@ -25,6 +26,7 @@ SUMMARY = {
     "theta2": "the θ² plot, with significance",
     "spectrum": "fit the spectrum by forward folding, and flux points",
     "lightcurve": "flux per run and per night",
+    "skymap": "maps of the field of view, with position and extension of the source",
 }
 
 WRAPPERS = {
@@ -75,8 +77,22 @@ def values(step: str, analysis: Analysis) -> dict[str, object]:
             "LightCurve.EnergyMin": curve.energy_min,
             "LightCurve.EnergyMax": curve.energy_max,
         },
+        "skymap": {"Source.Exclude": source.excluded(), **{key: model[key] for key in MAP_MODEL}},
     }
+    if source.radius is not None:
+        ranges["theta2"] |= theta2_of(source.radius) if theta2.cut is None else {}
+        for each in ("spectrum", "lightcurve"):
+            ranges[each] |= {"Spectrum.OnRadius": source.radius, "Source.Extension": source.extension}
     return {key: value for key, value in {**common, **ranges[step]}.items() if value is not None}
+
+
+MAP_MODEL = ("Source.Redshift", "Spectrum.Model", "Spectrum.Reference", "Spectrum.EBL")
+
+
+def theta2_of(radius: float) -> dict[str, object | None]:
+    """Return the θ² plot's cut and bins for a region of a radius in deg: four bins in it, the rest beside it."""
+    cut = round(radius**2, 6)
+    return {"Theta2.Cut": cut, "Theta2.BinWidth": cut / 4, "Theta2.Max": 1.5 * cut if radius > 0.2 else 3 * cut}
 
 
 def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:

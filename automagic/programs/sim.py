@@ -67,8 +67,8 @@ def observation(
             "Sim.Seed": seed(simulate, plan.run),
             "Sim.Run": plan.run,
             "Sim.Source": run.source,
-            "Sim.RA": plan.ra if isinstance(plan, SimulatedOff) else analysis.source.ra,
-            "Sim.Dec": plan.dec if isinstance(plan, SimulatedOff) else analysis.source.dec,
+            "Sim.RA": run.ra,
+            "Sim.Dec": run.dec,
             "Sim.WobbleOffset": offset,
             "Sim.WobbleAngle": angle,
             "Sim.Start": run.start or "",
@@ -85,6 +85,7 @@ def observation(
             "Sim.Beta": truth.beta,
             "Sim.Redshift": truth.redshift,
             "Sim.EBLModel": truth.ebl,
+            **place(analysis, simulate, plan),
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]
@@ -103,6 +104,18 @@ def observation(
             "kind": run.kind,
         },
     )
+
+
+def place(analysis: Analysis, simulate: Simulate, plan: SimulatedRun | SimulatedOff) -> dict[str, object]:
+    """Return the keys that say where the gammas come from, where that is not simply the source of the run."""
+    if isinstance(plan, SimulatedOff):
+        return {}
+    given: dict[str, object] = {}
+    if simulate.target is not None:
+        given |= {"Sim.GammaRA": analysis.source.ra, "Sim.GammaDec": analysis.source.dec}
+    if simulate.spectrum.extension:
+        given["Sim.Extension"] = simulate.spectrum.extension
+    return given
 
 
 def data_output(file: DataFile) -> Output:
@@ -163,8 +176,8 @@ def calibration(
             "Sim.CameraSeed": simulate.seed,
             "Sim.Run": name.run,
             "Sim.Source": name.source,
-            "Sim.RA": analysis.source.ra,
-            "Sim.Dec": analysis.source.dec,
+            "Sim.RA": (simulate.target or analysis.source).ra,
+            "Sim.Dec": (simulate.target or analysis.source).dec,
             "Sim.WobbleOffset": offset,
             "Sim.WobbleAngle": angle,
             "Sim.Start": plan.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -207,6 +220,7 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
             "Sim.EnergyMax": plan.energy_max,
             "Sim.Slope": plan.slope,
             "Sim.ImpactMax": plan.impact_max,
+            **({"Sim.ViewCone": plan.view_cone} if plan.geometry == "wd" else {}),
             **conditions_of(simulate.usual()),
         },
     )

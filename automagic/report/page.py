@@ -18,6 +18,7 @@ PLOTS = (
     ("spectrum", "Spectral energy distribution, excess counts and residuals. The band is the fit's 68 % interval."),
     ("theta2", "Events against squared distance from the source, and from the background regions."),
     ("lightcurve", "Integral flux run by run, and night by night (band: 68 %)."),
+    ("skymap", "Significance over the field of view, and how significances away from all sources are distributed."),
 )
 
 # key, label; what a table of a paper has, in its order
@@ -28,6 +29,17 @@ NUMBERS = (
     ("theta2.effective_time", "Effective time"),
     ("theta2.excess_rate", "Excess rate"),
     ("theta2.background_rate", "Background rate"),
+    ("skymap.significance", "Significance at the source, map"),
+    ("skymap.brightest_significance", "Largest significance of the map"),
+    ("skymap.off_mean", "Significances away from sources, mean"),
+    ("skymap.off_width", "the same, width"),
+    ("skymap.ra", "Right ascension, fitted"),
+    ("skymap.dec", "Declination, fitted"),
+    ("skymap.distance", "Distance from the position asked for"),
+    ("skymap.extension", "Extension, sigma of a Gaussian"),
+    ("skymap.extension_limit", "Extension, upper limit (95 %)"),
+    ("skymap.extension_significance", "Extended rather than a point"),
+    ("skymap.flux", "Flux of the whole source, fit of the maps"),
     ("spectrum.amplitude", "φ, flux at the reference energy"),
     ("spectrum.reference", "Reference energy"),
     ("spectrum.index", "Γ, photon index"),
@@ -48,6 +60,7 @@ NUMBERS = (
 )
 HEADLINE = (
     ("theta2.significance", "significance"),
+    ("skymap.extension", "extension"),
     ("spectrum.amplitude", "flux at {reference:g} TeV"),
     ("spectrum.alpha", "α"),
     ("spectrum.index", "photon index"),
@@ -92,9 +105,10 @@ def render(folder: Folder) -> str:
     environment.tests["in_host"] = lambda text: text.startswith("host")
     environment.filters |= {"seconds": figures.seconds, "size": figures.size, "number": figures.number}
     content = collect(folder)
+    steps = {row["stage"] for row in content["stages"]}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **content,
-        plots=[{"name": name, "caption": text, "data": _image(folder, name)} for name, text in PLOTS],
+        plots=[{"name": name, "caption": text, "data": _image(folder, name)} for name, text in PLOTS if name in steps],
         numbers=_numbers(content["results"]),
         headline=_headline(content["results"]),
         comparison=_comparison(content["results"], content["truth"]),
@@ -122,7 +136,7 @@ def _numbers(results: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     """Return label and number of each result; those that no label is known for come last, under their keys."""
     known = [(label, _number(results[key])) for key, label in NUMBERS if key in results]
     listed = {key for key, _ in NUMBERS}
-    rest = {"theta2", "spectrum", "lightcurve"}
+    rest = {"theta2", "spectrum", "lightcurve", "skymap"}
     other = [(key, _number(row)) for key, row in results.items() if key not in listed and key.split(".")[0] not in rest]
     return known + other
 

@@ -9,6 +9,8 @@ DL3 files and a folder for what it makes:
 ``spectrum``      ``model.yaml``, ``spectrum.ecsv``, ``spectrum.json``, ``spectrum.png``
 ``lightcurve``    ``lightcurve.ecsv`` (run by run), ``lightcurve-run.ecsv`` (the same), ``lightcurve-night.ecsv``,
                   ``lightcurve.json``, ``lightcurve.png``
+``skymap``        ``skymap.fits`` (counts, background, excess, significance), ``skymap.yaml`` (the fitted model),
+                  ``skymap.json``, ``skymap.png``
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -17,7 +19,7 @@ host or path is written, and runs are taken in the order of their numbers.
 
 from pathlib import Path
 
-STEPS = ("index", "theta2", "spectrum", "lightcurve")
+STEPS = ("index", "theta2", "spectrum", "lightcurve", "skymap")
 CARDS = Path(__file__).with_name("cards")
 
 __all__ = ["CARDS", "STEPS"]

@@ -28,7 +28,7 @@ def words(tasks, name):
 def test_all_programs_of_the_chain_are_there():
     chain = ["openmars-sim", "sorcerer", "merpp", "star", "superstar", "quate", "selectmc", "coach", "melibea"]
     chain.append("magic_dl3")
-    assert list(PROGRAMS) == [*chain, "index", "theta2", "spectrum", "lightcurve"]
+    assert list(PROGRAMS) == [*chain, "index", "theta2", "spectrum", "lightcurve", "skymap"]
 
 
 def test_command_lines_are_those_of_public_scripts(tasks):
