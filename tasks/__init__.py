@@ -18,6 +18,7 @@ from tasks.pulsar_spectrum import task_pulsar_spectrum
 from tasks.quate import task_quate
 from tasks.selectmc import task_selectmc
 from tasks.sim import task_sim
+from tasks.skymap import task_skymap
 from tasks.sorcerer import task_sorcerer
 from tasks.sources import task_sources
 from tasks.spectrum import task_spectrum
@@ -46,6 +47,7 @@ __all__ = [
     "task_quate",
     "task_selectmc",
     "task_sim",
+    "task_skymap",
     "task_sorcerer",
     "task_sources",
     "task_spectrum",

@@ -28,34 +28,47 @@ from automagic.analysis.fields import (
     ZenithRange,
 )
 from automagic.analysis.pulsar import Pulsar
-from automagic.kinds import KINDS, PLANNED
 
+Radius = Annotated[float, Field(gt=0, le=2)]
 Ebl = Literal["none", "dominguez", "finke", "franceschini", "franceschini17", "saldana-lopez21"]
-
-
-def _kind(given: Any) -> Any:
-    allowed = [kind for kind in KINDS if kind not in PLANNED]
-    if given in PLANNED:
-        raise ValueError(f"this kind of analysis cannot be done yet; allowed: {', '.join(map(repr, allowed))}")
-    return given
 
 
 class General(Section):
     """``[analysis]``: what kind of analysis (`automagic.kinds`), with which programs."""
 
-    kind: Annotated[Literal["standard", "moon", "mataju", "mataju-sumt", "diffuse"], BeforeValidator(_kind)] = (
-        "standard"
-    )
+    kind: Literal["standard", "moon", "mataju", "mataju-sumt", "diffuse"] = "standard"
     engine: Literal["openmars", "mars"] = "openmars"
 
 
 class Source(Section):
-    """``[source]``: name as in the data's file names, place in degrees (ICRS), redshift."""
+    """``[source]``: name as in the data's file names, place in degrees (ICRS), redshift.
+
+    Attributes
+    ----------
+    radius
+        Of the region whose events count, in degrees; for full-enclosure responses (kind ``"diffuse"``) only.
+    extension
+        Sigma of the Gaussian that the source is taken for in the spectrum of that region; 0 for a point.
+    exclude
+        Other sources in the field of view, each as right ascension, declination and radius: no background is measured
+        there.
+    """
 
     name: SourceName
     ra: RightAscension
     dec: Declination
     redshift: float = Field(default=0.0, ge=0, lt=10)
+    radius: float | None = Field(default=None, gt=0, le=1)
+    extension: float = Field(default=0.0, ge=0, le=1)
+    exclude: list[Annotated[tuple[RightAscension, Declination, Radius], Field(strict=False)]] = Field(
+        default_factory=list
+    )
+
+    def excluded(self) -> str:
+        """Return the regions without background as cards have them: this source, then the others."""
+        own = max(0.35, (self.radius or 0.0) + 0.1, 3 * self.extension)
+        regions = [(self.ra, self.dec, round(own, 3)), *self.exclude]
+        return ", ".join(" ".join(f"{number:g}" for number in each) for each in regions)
 
 
 class Data(Section):

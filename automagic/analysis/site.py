@@ -70,7 +70,8 @@ class Truth(Section):
     """``[simulate.spectrum]``: the true spectrum of a simulated source.
 
     dN/dE = amplitude (E/reference)^-(alpha + beta log10(E/reference)), absorbed by `ebl` at `redshift`.
-    The default is the Crab Nebula of MAGIC (2015), JHEAp 5-6, 30.
+    The default is the Crab Nebula of MAGIC (2015), JHEAp 5-6, 30. `extension` is the sigma, in degrees, of the Gaussian
+    that the gammas come from; 0 for a point.
     """
 
     model: Literal["power-law", "log-parabola"] = "log-parabola"
@@ -80,6 +81,19 @@ class Truth(Section):
     beta: float = 0.24
     redshift: float = Field(default=0.0, ge=0, lt=10)
     ebl: Ebl = "none"
+    extension: float = Field(default=0.0, ge=0, le=1)
+
+
+class Target(Section):
+    """``[simulate.target]``: what the telescopes track and the files are named after, in degrees (ICRS).
+
+    Without it that is the source of the analysis. With it the gammas still come from there, off the
+    target.
+    """
+
+    name: SourceName
+    ra: RightAscension
+    dec: Declination
 
 
 class Conditions(Section):
@@ -169,6 +183,7 @@ class SimulatedMc(Section):
     """``[[simulate.mc]]``: gamma Monte Carlo of a zenith range. `showers` is of each file, `impact_max` in m.
 
     With `period` it is for the runs of that period alone. `light_yield` is that of the site by default.
+    `view_cone` is the largest offset, in degrees, of diffuse Monte Carlo (geometry ``"wd"``).
     """
 
     zenith: Annotated[tuple[int, int], Field(strict=False)]
@@ -183,6 +198,7 @@ class SimulatedMc(Section):
     azimuth: Annotated[tuple[Azimuth, Azimuth], Field(strict=False)] = (0.0, 360.0)
     period: Period | None = None
     light_yield: float | None = Field(default=None, ge=0.05, le=10)
+    view_cone: float = Field(default=1.5, gt=0, le=5)
 
 
 class Simulate(Section):
@@ -209,6 +225,7 @@ class Simulate(Section):
     sources: list[SimulatedSource] = Field(default_factory=list)
     energy_min: Energy = 0.03
     pulsar: SimulatedPulsar | None = None
+    target: Target | None = None
 
     @property
     def planned(self) -> list[SimulatedRun | SimulatedOff]:

@@ -141,7 +141,7 @@ def dl3_of(build: Build, run: Run, made: list[Input], test: list[Input], problem
         energy = build.analysis.reconstruction.energy
         applied = melibea.task(build.setup, what, name, source, made, energy, conditions, problem, times)
         data = made_inputs("data", build.add(applied), checks)[0]
-    task = magic_dl3.task(build.setup, what, name, data, test, conditions, problem)
+    task = magic_dl3.task(build.setup, what, name, data, test, conditions, problem, magic_dl3.values(build.analysis))
     return [refined(build.alone(run), run, dl3, data) for dl3 in made_inputs("dl3", build.add(task), DL3_CHECKS)]
 
 

@@ -90,13 +90,15 @@ def placed(plan: SimulatedRun | SimulatedOff, analysis: Analysis) -> tuple[str, 
     """Return name and position (deg) of what a run of a simulated site looks at."""
     if isinstance(plan, SimulatedOff):
         return plan.name, plan.ra, plan.dec
-    own = None if analysis.site.simulate is None else analysis.site.simulate.source_of(plan)
+    simulate = analysis.site.simulate
+    own = None if simulate is None else simulate.source_of(plan)
     if own is None and analysis.sources:
         raise UserError(
             f"simulate.runs: run {plan.run:08d} names no source, and the analysis has {len(analysis.sources)}",
             hint='Write source = "NAME" there, and the source under [[simulate.sources]].',
         )
-    source = analysis.source if own is None else own
+    target = None if simulate is None else simulate.target
+    source = own or target or analysis.source
     return source.name, source.ra, source.dec
 
 

@@ -6,13 +6,10 @@ from automagic.kinds.mataju import MATAJU, MATAJU_SUMT
 from automagic.kinds.moon import MOON
 from automagic.kinds.standard import STANDARD
 
-__all__ = ["KINDS", "PLANNED", "Default", "Kind", "Values", "defaults"]
+__all__ = ["KINDS", "Default", "Kind", "Values", "defaults"]
 
 KINDS: dict[str, Kind] = {each.name: each for each in (STANDARD, MOON, MATAJU, MATAJU_SUMT, DIFFUSE)}
 """All of them by name."""
-
-PLANNED: tuple[str, ...] = ("diffuse",)
-"""Those that cannot be done yet."""
 
 
 def defaults(kind: str) -> dict[str, Default]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from automagic.analysis import Analysis
 from automagic.graph.task import Input, Output, Resources, Task
+from automagic.kinds import KINDS
 from automagic.naming import DataName
 from automagic.programs.base import COMMON_EXIT_CODES, COMMON_UNKNOWN, Setup, Wrapper
 
@@ -19,6 +23,7 @@ WRAPPER = Wrapper(
         *COMMON_UNKNOWN,
         "the whole command line and card of magic_dl3; these are openmars' own",
         "its exit codes; 4 is openmars' own",
+        "whether it makes full-enclosure responses, and how it leaves sources out of their background",
     ),
 )
 
@@ -31,8 +36,12 @@ def task(
     mc: list[Input],
     conditions: dict[str, object],
     problem: str | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> Task:
-    """Make the task of a run, from its melibea file (role ``"data"``) and the test half's (role ``"mc"``)."""
+    """Make the task of a run, from its melibea file (role ``"data"``) and the test half's (role ``"mc"``).
+
+    `values` are those of its card that the analysis asks for.
+    """
     output = str(name.at("dl3"))
     return setup.task(
         WRAPPER,
@@ -46,7 +55,7 @@ def task(
             "--mc=in/mc/*_Q_*.root",
             "--out=out",
         ),
-        card=setup.card(WRAPPER),
+        card=setup.card(WRAPPER, values),
         inputs=[data, *mc],
         outputs=[
             Output(
@@ -61,6 +70,13 @@ def task(
         conditions=conditions,
         problem=problem,
     )
+
+
+def values(analysis: Analysis) -> dict[str, object]:
+    """Return what the analysis says of the card: for the whole field of view, where no background is measured."""
+    if KINDS[analysis.kind].geometry != "wd":
+        return {}
+    return {"MagicDL3.ExcludeRegions": analysis.source.excluded()}
 
 
 def melibea_checks(run: int | None) -> dict[str, object]:

@@ -23,6 +23,7 @@ RESULTS = {
     "flux": ("flux.json",),
     "sources": ("sources.ecsv", "sources.json", "sources.png"),
     "levels": ("levels.ecsv", "levels-points.ecsv", "levels.json", "levels.png"),
+    "skymap": ("skymap.fits", "skymap.json", "skymap.yaml", "skymap.png"),
 }
 """What each step makes."""
 
@@ -34,6 +35,7 @@ SUMMARY = {
     "flux": "integral flux of a source of a catalogue, or its upper limit",
     "sources": "the table of a catalogue, one row a source",
     "levels": "each level of moonlight by itself",
+    "skymap": "maps of the field of view, with position and extension of the source",
 }
 
 PERIODS = ("lightcurve-period.ecsv", "lightcurve-period.png")
@@ -94,7 +96,12 @@ def values(step: str, analysis: Analysis) -> dict[str, object]:
             "Flux.EnergyMax": analysis.flux.energy_max or curve.energy_max,
             "Flux.Index": analysis.flux.index,
         },
+        "skymap": {"Source.Exclude": source.excluded(), **{key: model[key] for key in MAP_MODEL}},
     }
+    if source.radius is not None:
+        ranges["theta2"] |= theta2_of(source.radius) if theta2.cut is None else {}
+        for each in ("spectrum", "lightcurve"):
+            ranges[each] |= {"Spectrum.OnRadius": source.radius, "Source.Extension": source.extension}
     ranges["levels"] = ranges["spectrum"]
     return {key: value for key, value in {**common, **ranges[step]}.items() if value is not None}
 
@@ -103,6 +110,15 @@ def results(step: str, analysis: Analysis) -> tuple[str, ...]:
     """Return what a step makes for an analysis."""
     more = PERIODS if step == "lightcurve" and analysis.lightcurve.periods else ()
     return (*RESULTS[step], *more)
+
+
+MAP_MODEL = ("Source.Redshift", "Spectrum.Model", "Spectrum.Reference", "Spectrum.EBL")
+
+
+def theta2_of(radius: float) -> dict[str, object | None]:
+    """Return the θ² plot's cut and bins for a region of a radius in deg: four bins in it, the rest beside it."""
+    cut = round(radius**2, 6)
+    return {"Theta2.Cut": cut, "Theta2.BinWidth": cut / 4, "Theta2.Max": 1.5 * cut if radius > 0.2 else 3 * cut}
 
 
 def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:

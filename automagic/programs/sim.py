@@ -92,6 +92,7 @@ def observation(
             "Sim.EnergyMin": simulate.energy_min,
             **({} if off or simulate.pulsar is None else simulate.pulsar.card()),
             **({} if isinstance(plan, SimulatedOff) else haze_of(plan)),
+            **place(analysis, simulate, plan),
         },
     )
     outputs = [data_output(file) for file in (*run.files, *run.reports)]
@@ -110,6 +111,18 @@ def observation(
             "kind": run.kind,
         },
     )
+
+
+def place(analysis: Analysis, simulate: Simulate, plan: SimulatedRun | SimulatedOff) -> dict[str, object]:
+    """Return the keys that say where the gammas come from, where that is not simply the source of the run."""
+    if isinstance(plan, SimulatedOff):
+        return {}
+    given: dict[str, object] = {}
+    if simulate.target is not None:
+        given |= {"Sim.GammaRA": analysis.source.ra, "Sim.GammaDec": analysis.source.dec}
+    if simulate.spectrum.extension:
+        given["Sim.Extension"] = simulate.spectrum.extension
+    return given
 
 
 def data_output(file: DataFile) -> Output:
@@ -228,6 +241,7 @@ def gamma(setup: Setup, simulate: Simulate, plan: SimulatedMc, number: int, name
             "Sim.EnergyMax": plan.energy_max,
             "Sim.Slope": plan.slope,
             "Sim.ImpactMax": plan.impact_max,
+            **({"Sim.ViewCone": plan.view_cone} if plan.geometry == "wd" else {}),
             **conditions_of(simulate.of_mc(plan)),
         },
     )

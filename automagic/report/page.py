@@ -20,6 +20,7 @@ PLOTS = (
     ("theta2", "Events against squared distance from the source, and from the background regions."),
     ("lightcurve", "Integral flux run by run, and night by night (band: 68 %)."),
     ("levels", "Flux points of each level of night-sky background, and their ratio to the fit of all together."),
+    ("skymap", "Significance over the field of view, and how significances away from all sources are distributed."),
 )
 
 PERIOD_PLOT = (
@@ -36,6 +37,17 @@ NUMBERS = (
     ("theta2.effective_time", "Effective time"),
     ("theta2.excess_rate", "Excess rate"),
     ("theta2.background_rate", "Background rate"),
+    ("skymap.significance", "Significance at the source, map"),
+    ("skymap.brightest_significance", "Largest significance of the map"),
+    ("skymap.off_mean", "Significances away from sources, mean"),
+    ("skymap.off_width", "the same, width"),
+    ("skymap.ra", "Right ascension, fitted"),
+    ("skymap.dec", "Declination, fitted"),
+    ("skymap.distance", "Distance from the position asked for"),
+    ("skymap.extension", "Extension, sigma of a Gaussian"),
+    ("skymap.extension_limit", "Extension, upper limit (95 %)"),
+    ("skymap.extension_significance", "Extended rather than a point"),
+    ("skymap.flux", "Flux of the whole source, fit of the maps"),
     ("spectrum.amplitude", "φ, flux at the reference energy"),
     ("spectrum.reference", "Reference energy"),
     ("spectrum.index", "Γ, photon index"),
@@ -58,6 +70,7 @@ NUMBERS = (
 )
 HEADLINE = (
     ("theta2.significance", "significance"),
+    ("skymap.extension", "extension"),
     ("spectrum.amplitude", "flux at {reference:g} TeV"),
     ("spectrum.alpha", "α"),
     ("spectrum.index", "photon index"),
@@ -102,10 +115,11 @@ def render(folder: Folder) -> str:
     environment.tests["in_host"] = lambda text: text.startswith("host")
     environment.filters |= {"seconds": figures.seconds, "size": figures.size, "number": figures.number}
     content = collect(folder)
-    several = any(stage["stage"] == "sources" for stage in content["stages"])
+    steps = {stage["stage"] for stage in content["stages"]}
+    several = "sources" in steps
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **content,
-        plots=[{"name": name, "caption": text, "data": _image(folder, name)} for name, text in _plots(folder, several)],
+        plots=[{"name": name, "caption": text, "data": _image(folder, name)} for name, text in _plots(folder, steps)],
         numbers=[] if several else _numbers(content["results"]),
         headline=[] if several else _headline(content["results"]),
         comparison=[] if several else _comparison(content["results"], content["truth"]),
@@ -116,11 +130,14 @@ def render(folder: Folder) -> str:
     )
 
 
-def _plots(folder: Folder, several: bool) -> tuple[tuple[str, str], ...]:
+def _plots(folder: Folder, steps: set[str]) -> tuple[tuple[str, str], ...]:
     """Return name and caption of the plots: of a catalogue one of all sources; else the usual, and more where there."""
-    if several:
+    if "sources" in steps:
         return (SOURCES_PLOT,)
-    return (*PLOTS, *(plot for plot in (PERIOD_PLOT, *pulsar.PLOTS) if _image(folder, plot[0])))
+    return (
+        *(plot for plot in PLOTS if plot[0] in steps),
+        *(plot for plot in (PERIOD_PLOT, *pulsar.PLOTS) if _image(folder, plot[0])),
+    )
 
 
 def _image(folder: Folder, name: str) -> str | None:
@@ -143,7 +160,7 @@ def _numbers(results: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     known = [(label, _number(results[key])) for key, label in NUMBERS if key in results]
     listed = {key for key, _ in NUMBERS}
     known += [(label, _number(results[key])) for key, label in pulsar.labels(results)]
-    rest = {"theta2", "spectrum", "lightcurve", *pulsar.STEPS}
+    rest = {"theta2", "spectrum", "lightcurve", "skymap", *pulsar.STEPS}
     other = [(key, _number(row)) for key, row in results.items() if key not in listed and key.split(".")[0] not in rest]
     return known + other
 

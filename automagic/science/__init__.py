@@ -19,6 +19,8 @@ DL3 files and a folder for what it makes:
 ``phaseogram``    ``phaseogram.ecsv``, ``phaseogram.json``, ``phaseogram.png``
 ``pulsar_spectrum``  ``pulsar-model.yaml``, ``pulsar-spectrum.ecsv``, ``pulsar-spectrum.json``, ``pulsar-spectrum.png``
 ``haze``          a run's DL3 file again, corrected for haze; it reads ``dl3/`` and ``melibea/`` of its folder
+``skymap``        ``skymap.fits`` (counts, background, excess, significance), ``skymap.yaml`` (the fitted model),
+                  ``skymap.json``, ``skymap.png``
 ================  =====================================================================================
 
 The default cards in ``automagic/science/cards`` name every key that a step reads. Same inputs, same bytes: no date,
@@ -27,7 +29,7 @@ host or path is written, and runs are taken in the order of their numbers.
 
 from pathlib import Path
 
-STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels")
+STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels", "skymap")
 TABLES = ("sources",)
 """What reads the results of other steps."""
 FILE_STEPS = ("part", "mark", "haze")

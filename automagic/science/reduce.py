@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from automagic.errors import UserError
-from automagic.science import dl3
+from automagic.science import containment, dl3
 from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
@@ -36,6 +36,7 @@ def datasets(settings: Settings, files: list[dl3.File], background: Any = None) 
     off_regions = settings.integer("Spectrum.OffRegions", minimum=1, maximum=7)
     percent = settings.number("Spectrum.AeffMin", minimum=0, maximum=50)
     radius = settings.number("Spectrum.OnRadius", above=0, maximum=1)
+    sigma = settings.number("Source.Extension", minimum=0, maximum=1)
     ra, dec = settings.position()
     runs = dl3.observations(files, ra, dec)
 
@@ -59,6 +60,8 @@ def datasets(settings: Settings, files: list[dl3.File], background: Any = None) 
         dataset = background.run(spectrum.run(empty.copy(name=str(run.obs_id)), run), run)
         if dataset.counts_off is None:
             raise _crowded(run, off_regions, axis)
+        if sigma and not point_like:
+            containment.correct(dataset, run, radius, sigma)
         _mask(dataset, percent / 100)
         made.append(dataset)
     if not any(dataset.mask_safe.data.any() for dataset in made):

@@ -1,14 +1,13 @@
-"""Instrument responses of a run from weighted Monte Carlo: area, energy dispersion, PSF, background."""
+"""Instrument responses of a run from weighted Monte Carlo: area, energy dispersion, PSF."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
 from openmars.dl3.cuts import HADRONNESS_EDGES, THETA2_EDGES, BinnedCut, efficiency_cut
-from openmars.dl3.events import GammaRays, Observation
+from openmars.dl3.events import GammaRays
 from openmars.dl3.weights import PointingWeights
 
 
@@ -176,49 +175,6 @@ def psf(gammas: GammaRays, keep: np.ndarray, weight: np.ndarray, settings: Setti
     )
     total = counts.sum(axis=0, keepdims=True) * solid_angle(settings.rad)[:, None, None]
     return np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-
-
-def background(run: Observation, keep: np.ndarray, ontime: float, exclude: float, settings: Settings) -> np.ndarray:
-    """Rate of the events that remain after the cuts, in rings around the camera's centre.
-
-    Parameters
-    ----------
-    run : Observation
-        The run itself: background is measured, not simulated.
-    keep : ndarray of bool
-        Events that pass the cuts.
-    ontime : float
-        Effective time, s.
-    exclude : float
-        Radius around the source that is left out, deg.
-
-    Returns
-    -------
-    ndarray, shape (offset, estimated energy)
-        Per MeV, second and steradian.
-    """
-    from astropy.coordinates import angular_separation
-
-    source_ra, source_dec = np.radians(run.source)
-    to_source = np.degrees(angular_separation(np.radians(run.ra), np.radians(run.dec), source_ra, source_dec))
-    offset = np.hypot(run.x, run.y)
-    away = keep & (to_source > exclude)
-    counts, _, _ = np.histogram2d(offset[away], run.energy[away], bins=(settings.offset, settings.reco))
-    source_offset = float(np.degrees(angular_separation(*np.radians((*run.pointing, *run.source)))))
-    seen = solid_angle(settings.offset) * _fraction_outside(settings.offset, source_offset, exclude)
-    width = np.diff(settings.reco) * 1e6
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(counts / (width[None, :] * ontime * seen[:, None]), posinf=0.0)
-
-
-def _fraction_outside(edges: np.ndarray, centre: float, radius: float) -> np.ndarray:
-    """Fraction of each ring around the origin outside of a circle of `radius` at distance `centre`."""
-    fractions = []
-    for low, high in pairwise(edges):
-        r = np.sqrt(np.linspace(low**2, high**2, 201))[1::2]
-        cosine = (r**2 + centre**2 - radius**2) / np.maximum(2 * r * centre, 1e-12)
-        fractions.append(1.0 - np.mean(np.arccos(np.clip(cosine, -1, 1))) / np.pi)
-    return np.asarray(fractions)
 
 
 def solid_angle(edges_deg: np.ndarray) -> np.ndarray:

@@ -50,6 +50,7 @@ def convert(ctx: Context, path: Path, output: Path, gammas: GammaRays, settings:
     """Make the DL3 file of one run."""
     from openmars.core.program import openmars_version
     from openmars.dl3 import hdus, irf
+    from openmars.dl3.background import background, read_regions
     from openmars.dl3.events import NothingLeft, read_observation
     from openmars.dl3.livetime import live_time, pointing_track
     from openmars.dl3.weights import pointing_weights
@@ -72,9 +73,11 @@ def convert(ctx: Context, path: Path, output: Path, gammas: GammaRays, settings:
     )
     made = irf.responses(gammas, weights, settings)
     keep = run.usable(settings.min_size) & made.hadronness.passed(run.hadronness, run.energy)
-    exclude = number(f"{KEY}.ExcludeRadius", 0.35)
+    exclude = read_regions(
+        ctx.env.get_str(f"{KEY}.ExcludeRegions", "auto"), run.source, number(f"{KEY}.ExcludeRadius", 0.35)
+    )
     if settings.full_enclosure:
-        made.background = irf.background(run, keep, live.effective, exclude, settings)
+        made.background = background(run, keep, live.effective, exclude, settings)
     hdus.write(
         output,
         [

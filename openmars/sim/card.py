@@ -81,6 +81,10 @@ class SimCard:
     showers: int
     slope: float
     view_cone: float
+    # where the gammas of a run come from
+    gamma_ra: float
+    gamma_dec: float
+    extension: float
     nsb_end: float = 0.0
     """Night-sky background at the end of a run; 0 where it stays."""
     # a pulsar in the source
@@ -166,6 +170,14 @@ def _haze(env: Env) -> Haze:
     )
 
 
+def _place(env: Env, axis: str, default: float, low: float, high: float) -> float:
+    """Where the gammas come from: the source's position, unless the card gives another."""
+    key = f"Sim.Gamma{axis}"
+    if env.get_str(key, "auto") == "auto":
+        return _number(env, f"Sim.{axis}", default, low, high)
+    return _number(env, key, default, low, high)
+
+
 def _source(env: Env) -> str:
     name = env.get_str("Sim.Source", "CrabNebula")
     if not name or not name[0].isalnum() or any(not (c.isalnum() or c in "+-_.") for c in name) or len(name) > 79:
@@ -235,4 +247,7 @@ def read_card(env: Env) -> SimCard:
         view_cone=_number(env, "Sim.ViewCone", 1.5, 0.01, 5),
         nsb_end=_number(env, "Sim.NSBEnd", 0.0, 0, 100),
         pulsar=read_pulsar(env),
+        gamma_ra=_place(env, "RA", 83.6333, 0, 360),
+        gamma_dec=_place(env, "Dec", 22.0145, -90, 90),
+        extension=_number(env, "Sim.Extension", 0.0, 0, 1),
     )

@@ -14,6 +14,7 @@ from openmars.io import headers
 from openmars.sim import generate
 from openmars.sim.card import SimCard, Truth
 from openmars.sim.events import Triggered
+from openmars.sim.extended import directions
 from openmars.sim.noise import stream
 from openmars.sim.pulsar import Pulsar
 from openmars.sim.readout import Cameras
@@ -106,7 +107,7 @@ def _gammas(card: SimCard, track: Track) -> Iterator[Chunk]:
         return
     seconds = np.sort(rng.uniform(0, card.duration, n))
     energy = generate.draw_spectrum(stream(card.seed, "energies"), n, *limits, dnde)
-    zd, az = radec_to_altaz(card.ra, card.dec, track.mjd(seconds))
+    zd, az = radec_to_altaz(*directions(card, n), track.mjd(seconds))
     seed, where = stream(card.seed, "showers"), (zd, az, *track.pointing(seconds))
     for found in generate.simulate_gammas(seed, energy, *where, card.conditions, card.impact_max, *_size(card)):
         yield _chunk(seconds[found.index], found, card.raw)

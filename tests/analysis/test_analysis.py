@@ -84,7 +84,6 @@ reference = "300 GeV"
         ),
         (GOOD + "[data]\nfrom = 'raws'\n", ["data.from", "did you mean 'raw'"]),
         (GOOD + "[data]\nfrom = 'calibratd'\n", ["data.from", "did you mean 'calibrated'"]),
-        (GOOD + "[analysis]\nkind = 'diffuse'\n", ["analysis.kind", "'moon'", "cannot be done yet"]),
         (GOOD + "[analysis]\nengine = 'marss'\n", ["analysis.engine", "did you mean 'mars'"]),
         (GOOD + "[data]\ndates = ['2013-04-20', '2013-04-10']\n", ["data.dates", "must not be after"]),
         (GOOD + "[data]\ndates = ['April', '2013-04-10']\n", ["data.dates[1]", "'April'", "'2013-10-05'"]),

@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 import pytest
 
 from automagic.analysis import load
+from automagic.cards import read_text
 from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.graph.asked import Asked, save
@@ -301,6 +302,43 @@ def test_from_dl3_only_the_science_remains(stored):
         "hdu-index.fits.gz",
         "obs-index.fits.gz",
     ]
+
+
+DIFFUSE = """[analysis]
+kind = "diffuse"
+[source]
+name = "New"
+ra = 83.4
+dec = 22.7
+radius = 0.3
+extension = 0.1
+exclude = [[83.6333, 22.0145, 0.2]]
+[data]
+source = "Target"
+"""
+
+
+def test_a_source_in_the_field_of_another_one(make, tmp_path):
+    site = SIMULATED.replace("seed = 1", "seed = 1\n[simulate.target]\nname = 'Target'\nra = 83.6333\ndec = 22.0145")
+    site = site.replace("showers = 10", "showers = 10\ngeometry = 'wd'\nview_cone = 1.2")
+    make()
+    (tmp_path / "analysis.toml").write_text(DIFFUSE)
+    (tmp_path / "site.toml").write_text(site + "[simulate.spectrum]\nextension = 0.1\n")
+    tasks = expand(load(tmp_path)).tasks
+    card = read_text(tasks["sim:05029747"].card)
+    assert (card["Sim.Source"], card["Sim.RA"], card["Sim.GammaRA"]) == ("Target", "83.6333", "83.4")
+    assert (card["Sim.GammaDec"], card["Sim.Extension"]) == ("22.7", "0.1")
+    assert read_text(tasks["sim:05029801"].card)["Sim.GammaRA"] == "auto"
+    assert read_text(tasks["sim:GA_za05to35_wd_8_1001"].card)["Sim.ViewCone"] == "1.2"
+    card = read_text(tasks["magic_dl3:05029747"].card)
+    assert card["MagicDL3.FullEnclosure"] == "yes"
+    # the source's region is wider than its own 0.3, so that its tail is no background
+    assert card["MagicDL3.ExcludeRegions"] == "83.4 22.7 0.4, 83.6333 22.0145 0.2"
+    assert read_text(tasks["skymap:all"].card)["Source.Exclude"] == card["MagicDL3.ExcludeRegions"]
+    spectrum = read_text(tasks["spectrum:all"].card)
+    assert (spectrum["Spectrum.OnRadius"], spectrum["Source.Extension"]) == ("0.3", "0.1")
+    assert read_text(tasks["theta2:all"].card)["Theta2.Cut"] == "0.09"
+    assert list(tasks)[-5:] == ["index:dl3", "theta2:all", "skymap:all", "spectrum:all", "lightcurve:all"]
 
 
 def test_what_the_analysis_says_of_the_spectrum_reaches_its_card(make):

@@ -31,7 +31,7 @@ def test_all_programs_of_the_chain_are_there():
     moonlight = {"part", "mark", "levels"}
     others = [name for name in PROGRAMS if name not in moonlight]
     more = ["flux", "sources", "phase", "phaseogram", "pulsar_spectrum"]
-    assert others == [*chain, "haze", "index", "theta2", "spectrum", "lightcurve", *more]
+    assert others == [*chain, "haze", "index", "theta2", "spectrum", "lightcurve", "skymap", *more]
     assert moonlight < PROGRAMS.keys()
 
 

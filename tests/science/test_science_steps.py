@@ -213,7 +213,14 @@ def test_same_input_same_bytes(fake_dl3: Path, made: Path, tmp_path: Path) -> No
     for path in sorted(fake_dl3.iterdir(), reverse=True):
         shutil.copyfile(path, folder / path.name)
     env = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
-    words = [sys.executable, "-c", ALL % " ".join(STEPS), str(card), str(folder), str(out)]
+    words = [
+        sys.executable,
+        "-c",
+        ALL % " ".join(step for step in STEPS if step != "skymap"),
+        str(card),
+        str(folder),
+        str(out),
+    ]
     done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     names = sorted(path.name for path in made.iterdir())
