@@ -11,7 +11,7 @@ STEPS = 400
 def correct(dataset: Any, run: Any, radius: float, sigma: float) -> None:
     """Scale the exposure of a circular region from a point to a Gaussian.
 
-    Gammapy's containment correction is that of a point: the part of the PSF within the circle. A Gaussian has less there.
+    Gammapy's containment correction is that of a point: the part of the PSF in the circle. A Gaussian has less there.
 
     Parameters
     ----------

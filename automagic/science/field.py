@@ -266,7 +266,7 @@ def away(setup: Setup, maps: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and width of significances away from sources, with the errors that so many `circles` without overlap give."""
+    """Mean and width of significances away from sources, with the errors that `circles` without overlap give."""
 
     mean: float
     width: float

@@ -15,6 +15,7 @@ from openmars.dl3.background import background, fraction_outside, read_regions
 from openmars.dl3.events import Observation
 from openmars.dl3.irf import Settings, solid_angle
 from openmars.io import read_tree
+from openmars.models.features import BRANCHES, ENERGY, HADRONNESS, build, disp_features
 from openmars.sim.card import read_card
 from openmars.sim.extended import at_distance, directions
 from openmars.sim.program import PROGRAM
@@ -129,6 +130,14 @@ def test_the_background_of_a_ring_does_not_depend_on_what_is_left_out(settings: 
     error = whole * np.sqrt((1 - free[:, None]) / np.maximum(free[:, None] * counts, 1))
     assert np.all(np.abs(part - whole) < 4 * error + 2e-3 * whole)
     assert free.min() < 0.999
+
+
+def test_no_feature_of_the_forests_knows_where_the_source_is() -> None:
+    """Else gammas of the Monte Carlo, which know it, and data of a source elsewhere would not be alike."""
+    assert not [name for name in BRANCHES if "Src" in name or "MMc" in name]
+    names = {*HADRONNESS, *ENERGY, *disp_features(1), *disp_features(2)}
+    features = build(names, {name: np.ones(3) for name in BRANCHES})
+    assert set(features) == names
 
 
 def test_the_background_is_a_rate(settings: Settings) -> None:
