@@ -82,16 +82,18 @@ def laser_tree(
     """
     n = len(seconds)
     tree: dict[str, Column] = {f"MReportLaser.{name}": np.zeros(n, np.float32) for name in _LASER_ZERO.split()}
-    layer = layer or Layer(np.ones((n, len(LASER_KM))))
-    through = layer.transmission.astype(np.float32)
-    for i, (height, share) in enumerate(zip(LASER_KM, (0.6, 0.9, 1.0, 1.0), strict=True)):
-        tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n) * through[:, i]
+    for height, share in zip(LASER_KM, (0.6, 0.9, 1.0, 1.0), strict=True):
+        tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n)
     tree |= {
-        "MReportLaser.fGroundLayerTrans": _column(sky.transmission**0.5, n) * through[:, 0],
-        "MReportLaser.fCloudLayerAlt": _column(layer.cloud, n),
+        "MReportLaser.fGroundLayerTrans": _column(sky.transmission**0.5, n),
         "MReportLaser.fZenith": np.asarray(zd, np.float32),
         "MReportLaser.fAzimuth": np.asarray(az, np.float32),
     }
+    if layer is not None:
+        for i, height in enumerate(LASER_KM):
+            tree[f"MReportLaser.fTransmission{height}km"] *= layer.transmission[:, i].astype(np.float32)
+        tree["MReportLaser.fGroundLayerTrans"] *= layer.transmission[:, 0].astype(np.float32)
+        tree["MReportLaser.fCloudLayerAlt"] = _column(layer.cloud, n)
     return tree | to_mtime("MTimeLaser", day, seconds)
 
 
