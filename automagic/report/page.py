@@ -23,6 +23,9 @@ PLOTS = (
     ("skymap", "Significance over the field of view, and how significances away from all sources are distributed."),
 )
 
+USUAL = ("spectrum", "theta2", "lightcurve")
+"""What every analysis of one source has: where such a plot is not there, the page says so."""
+
 PERIOD_PLOT = (
     "lightcurve-period",
     "Integral flux by period of the telescopes, and the constant that fits best (band: 68 %).",
@@ -135,7 +138,7 @@ def _plots(folder: Folder, steps: set[str]) -> tuple[tuple[str, str], ...]:
     if "sources" in steps:
         return (SOURCES_PLOT,)
     return (
-        *(plot for plot in PLOTS if plot[0] in steps),
+        *(plot for plot in PLOTS if plot[0] in {*USUAL, *steps}),
         *(plot for plot in (PERIOD_PLOT, *pulsar.PLOTS) if _image(folder, plot[0])),
     )
 

@@ -82,17 +82,18 @@ def laser_tree(
     """
     n = len(seconds)
     tree: dict[str, Column] = {f"MReportLaser.{name}": np.zeros(n, np.float32) for name in _LASER_ZERO.split()}
-    for height, share in zip(LASER_KM, (0.6, 0.9, 1.0, 1.0), strict=True):
-        tree[f"MReportLaser.fTransmission{height}km"] = _column(sky.transmission**share, n)
+    clear = [_column(sky.transmission**share, n) for share in (0.6, 0.9, 1.0, 1.0)]
+    ground = _column(sky.transmission**0.5, n)
+    tree |= {f"MReportLaser.fTransmission{height}km": each for height, each in zip(LASER_KM, clear, strict=True)}
     tree |= {
-        "MReportLaser.fGroundLayerTrans": _column(sky.transmission**0.5, n),
+        "MReportLaser.fGroundLayerTrans": ground,
         "MReportLaser.fZenith": np.asarray(zd, np.float32),
         "MReportLaser.fAzimuth": np.asarray(az, np.float32),
     }
     if layer is not None:
         for i, height in enumerate(LASER_KM):
-            tree[f"MReportLaser.fTransmission{height}km"] *= layer.transmission[:, i].astype(np.float32)
-        tree["MReportLaser.fGroundLayerTrans"] *= layer.transmission[:, 0].astype(np.float32)
+            tree[f"MReportLaser.fTransmission{height}km"] = clear[i] * layer.transmission[:, i].astype(np.float32)
+        tree["MReportLaser.fGroundLayerTrans"] = ground * layer.transmission[:, 0].astype(np.float32)
         tree["MReportLaser.fCloudLayerAlt"] = _column(layer.cloud, n)
     return tree | to_mtime("MTimeLaser", day, seconds)
 

@@ -16,6 +16,7 @@ from openmars.io import Column, headers, reports
 from openmars.io.calibrated import CalibratedWriter, Events, pedestal_tree, pedestals_over_time
 from openmars.io.raw import RawEvents, RawWriter
 from openmars.io.repfile import write_reports
+from openmars.io.reports import Sky
 from openmars.sim import brightness
 from openmars.sim.card import SimCard
 from openmars.sim.haze import CLOUD_M
@@ -222,7 +223,7 @@ class Observation:
             "Weather": reports.weather_tree(day, often),
         }
 
-    def _laser(self, subrun: int, sky: reports.Sky) -> dict[str, Column]:
+    def _laser(self, subrun: int, sky: Sky) -> dict[str, Column]:
         """Reports of the lidar: one at the start of a subrun, and with haze one every five minutes or more often."""
         haze = self.card.conditions.haze
         at = self._times(subrun, LASER_S) if haze.there else self._times(subrun, REPORT_S)[:1]

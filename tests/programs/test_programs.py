@@ -30,8 +30,8 @@ def test_all_programs_of_the_chain_are_there():
     chain.append("magic_dl3")
     moonlight = {"part", "mark", "levels"}
     others = [name for name in PROGRAMS if name not in moonlight]
-    more = ["flux", "sources", "phase", "phaseogram", "pulsar_spectrum"]
-    assert others == [*chain, "haze", "index", "theta2", "spectrum", "lightcurve", "skymap", *more]
+    more = ["flux", "sources", "skymap", "phase", "phaseogram", "pulsar_spectrum"]
+    assert others == [*chain, "haze", "index", "theta2", "spectrum", "lightcurve", *more]
     assert moonlight < PROGRAMS.keys()
 
 
