@@ -221,10 +221,10 @@ class SharedStore:
             maker = user_name(os.lstat(target).st_uid)
         except FileNotFoundError:
             return None
-        mine, theirs = read_receipt(source) or {}, None
-        with contextlib.suppress(UserError):
+        mine = read_receipt(source) or {}
+        try:
             theirs = read_receipt(target)
-        if theirs is None and not os.access(target / "receipt.json", os.R_OK) and (target / "receipt.json").exists():
+        except UserError:
             return Offered(SAME, "you may not read it", maker)
         if theirs is None or theirs.get("action") != action or theirs.get("state") != "done":
             return Offered(DAMAGED, "its receipt is damaged", maker)
