@@ -25,6 +25,7 @@ def _cards(min_size: float) -> Values:
         "magic_dl3": {"MagicDL3.MinSize": min_size, "MagicDL3.Theta2Max": 0.07},
         # the area falls steeply here; a tenth of its largest, as usual, would give up what the cleaning gains
         "spectrum": {"Spectrum.AeffMin": 1},
+        "pulsar_spectrum": {"Spectrum.AeffMin": 1},
     }
 
 
