@@ -116,9 +116,14 @@ MAP_MODEL = ("Source.Redshift", "Spectrum.Model", "Spectrum.Reference", "Spectru
 
 
 def theta2_of(radius: float) -> dict[str, object | None]:
-    """Return the θ² plot's cut and bins for a region of a radius in deg: four bins in it, the rest beside it."""
+    """Return the θ² plot's cut and bins for a region of a radius in deg: four bins in it, the rest beside it.
+
+    At a wobble of 0.4 deg three background regions overlap beyond 0.08 deg2, and one overlaps the source's beyond 0.16.
+    """
     cut = round(radius**2, 6)
-    return {"Theta2.Cut": cut, "Theta2.BinWidth": cut / 4, "Theta2.Max": 1.5 * cut if radius > 0.2 else 3 * cut}
+    made: dict[str, object | None] = {"Theta2.Cut": cut, "Theta2.BinWidth": cut / 4}
+    made["Theta2.Max"] = 1.5 * cut if radius > 0.23 else 3 * cut
+    return made | {"Theta2.OffRegions": 1} if radius > 0.15 else made
 
 
 def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Task:
