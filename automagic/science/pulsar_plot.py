@@ -60,4 +60,4 @@ def _one(panel: Any, name: str, line: Any, points: Any, color: str) -> list[floa
     text = rf"{name}: $\Gamma$ = {line.index.value:.2f} ± {line.index.error:.2f}"
     panel.plot(grid.value, best, color=color, lw=1.4, label=text)
     panel.fill_between(grid.value, np.clip(best - below, 1e-20, None), best + above, color=color, alpha=0.15, lw=0)
-    return [*flux[seen], best[0], best[-1]]
+    return [*flux[seen], *limit[there], best[0]]
