@@ -75,9 +75,9 @@ def _sky(fig: Any, sky: Any, maps: dict[str, Any], setup: Setup, found: Found, f
     if found.gain > 9:
         handles.append(Line2D([], [], color="#7dff8a", lw=1.4, label="Gaussian, 68 %"))
     handles.append(Line2D([], [], marker="o", ls="", mfc="none", color="white", label="lower left: PSF, 68 %"))
-    sky.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(-0.1, -0.17), ncol=3, fontsize=8, labelcolor=style.INK,
-        facecolor="#51406e", framealpha=0.25, frameon=True, columnspacing=1.0, handletextpad=0.4,
+    fig.legend(
+        handles=handles, loc="outside lower left", ncol=5, fontsize=8, labelcolor="white", facecolor="#33264d",
+        framealpha=1, frameon=True, columnspacing=1.2, handletextpad=0.4,
     )  # fmt: skip
 
 
