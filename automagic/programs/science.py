@@ -27,6 +27,9 @@ RESULTS = {
 }
 """What each step makes."""
 
+REFINED = ("phase", "haze")
+"""Stages that make DL3 files anew, each in a folder of its name; the last one first."""
+
 SUMMARY = {
     "index": "list the DL3 files and their HDUs",
     "theta2": "the θ² plot, with significance",
@@ -142,7 +145,7 @@ def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Ta
     """
     # the index lies beside the files that it lists
     stages = {each.task.partition(":")[0] for each in inputs if each.task and each.role == "dl3"}
-    folder = f"products/{'haze' if 'haze' in stages else 'dl3'}" if step == "index" else "results"
+    folder = f"products/{next((each for each in REFINED if each in stages), 'dl3')}" if step == "index" else "results"
     checks = {
         name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in results(step, analysis)
     }

@@ -7,6 +7,7 @@ from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.selection.defaults import limits
 from tests.graph.test_expansion import ANALYSIS, SIMULATED
+from tests.graph.test_pulsar_graph import PAR
 
 CORRECT = '[atmosphere]\ncorrect = "lidar"\n'
 HAZY = SIMULATED.replace('wobble = "W0.40+215"\n', 'wobble = "W0.40+215"\nhaze = 0.75\nhaze_end = 0.7\n')
@@ -53,6 +54,13 @@ def test_science_reads_the_corrected_files_and_the_index_lies_beside_them(make):
         }
     assert all(each.link.startswith("products/haze/") for each in (*haze.outputs, *tasks["index:dl3"].outputs))
     assert "Sim.Haze: 0.75" in tasks["sim:05029748"].card
+
+
+def test_phases_come_after_haze_and_the_index_lies_beside_the_files_with_both(make, tmp_path):
+    (tmp_path / "a.par").write_text(PAR)
+    tasks = expand(make(CORRECT + '[pulsar]\npar = "a.par"\non = { P1 = [0.98, 0.03] }\noff = [0.5, 0.9]\n')).tasks
+    assert {each.task for each in tasks["phase:05029748"].inputs} == {"haze:05029748"}
+    assert all(each.link.startswith("products/phase/") for each in tasks["index:dl3"].outputs)
 
 
 def test_without_it_the_graph_is_as_before(make):
