@@ -52,7 +52,7 @@ def maximum_of(energy: Array, cosine: Array) -> Array:
     Examples
     --------
     >>> maximum_of(np.array([0.1, 10.0]), np.array([1.0, 1.0])).round(1)
-    array([7.7, 4.3])
+    array([7.7, 4.4])
     """
     slant = RADIATION_LENGTH * (np.log(np.asarray(energy, float) / CRITICAL_TEV) + 0.5)
     return np.asarray(np.interp(slant * cosine, _DEPTH[::-1], HEIGHTS[::-1]))
