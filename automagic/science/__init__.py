@@ -19,7 +19,7 @@ DL3 files and a folder for what it makes:
 ``phaseogram``    ``phaseogram.ecsv``, ``phaseogram.json``, ``phaseogram.png``
 ``pulsar_spectrum``  ``pulsar-model.yaml``, ``pulsar-spectrum.ecsv``, ``pulsar-spectrum.json``, ``pulsar-spectrum.png``
 ``haze``          a run's DL3 file again, corrected for haze; it reads ``dl3/`` and ``melibea/`` of its folder
-``skymap``        ``skymap.fits`` (counts, background, excess, significance), ``skymap.yaml`` (the fitted model),
+``skymap``        ``skymap.fits`` (counts, background, excess, significance, expected), ``skymap.yaml`` (the model),
                   ``skymap.json``, ``skymap.png``
 ================  =====================================================================================
 

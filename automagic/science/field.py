@@ -20,8 +20,12 @@ LEAST_EVENTS = 300
 LEAST_SPECTRUM = 10
 """From the first bin of energy with fewer events on, the background is a power law of the index of cosmic rays."""
 COSMIC_RAYS = -2.7
+FINER = 5
+"""Parts of a bin of energy of the background, with as many events each."""
 LEAST_BACKGROUND = 3.0
-"""Places with fewer background events in a circle do not count in the distribution of significances."""
+"""Places where the model has fewer background events in a circle do not count in the distribution of significances. It
+is not the ring's background that must be so many: to choose places by what was counted beside them makes the mean
+negative."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,19 @@ class Setup:
         """Read the card."""
         ra, dec = settings.position()
         correlation = settings.number("SkyMap.Correlation", above=0, maximum=1)
+        excluded = _regions(settings)
         return cls(
             ra=ra,
             dec=dec,
-            excluded=_regions(settings),
+            excluded=excluded,
             energies=settings.interval("SkyMap.EnergyMin", "SkyMap.EnergyMax"),
             bins_per_decade=settings.integer("SkyMap.BinsPerDecade", minimum=2, maximum=50),
             offset_max=settings.number("SkyMap.OffsetMax", above=0.2, maximum=3),
             bin_size=settings.number("SkyMap.BinSize", minimum=0.005, maximum=correlation),
             correlation=correlation,
             ring=(
-                settings.number("SkyMap.RingRadius", minimum=2 * correlation, maximum=3),
+                # of a large source its own place would have no ring
+                max(settings.number("SkyMap.RingRadius", minimum=2 * correlation, maximum=3), excluded[0][2]),
                 settings.number("SkyMap.RingWidth", above=0, maximum=3),
             ),
         )
@@ -91,8 +97,15 @@ def axes(setup: Setup) -> tuple[Any, Any]:
     return MapAxis.from_energy_edges(edges, unit="TeV", name="energy"), true
 
 
-def datasets(setup: Setup, files: list[dl3.File]) -> Any:
+def datasets(setup: Setup, files: list[dl3.File], background: Any = None) -> Any:
     """Return the maps of all runs added up: counts, background, exposure, energy dispersion and PSF.
+
+    Parameters
+    ----------
+    setup, files
+        The card, and the files from `automagic.science.dl3.find`.
+    background
+        `gammapy.irf.Background2D`; by default the mean of the runs' own.
 
     Raises
     ------
@@ -109,11 +122,13 @@ def datasets(setup: Setup, files: list[dl3.File]) -> Any:
     from gammapy.datasets import MapDataset
     from gammapy.makers import FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
 
-    background = mean_background(runs)
+    background = background or mean_background(runs)
     axis, axis_true = axes(setup)
     geom = _geom(setup, runs, axis)
     empty = MapDataset.create(geom, energy_axis_true=axis_true, binsz_irf=0.2, name="stacked")
-    maker = MapDatasetMaker(selection=["counts", "background", "exposure", "edisp", "psf"])
+    maker = MapDatasetMaker(
+        selection=["counts", "background", "exposure", "edisp", "psf"], background_oversampling=FINER
+    )
     safe = SafeMaskMaker(methods=["offset-max"], offset_max=setup.offset_max * u.deg)
     scale = FoVBackgroundMaker(method="scale", exclusion_mask=exclusion(setup, geom.to_image()))
     for one in runs:
@@ -159,7 +174,8 @@ def mean_background(runs: Any) -> Any:
     -------
     gammapy.irf.Background2D
         In bins of energy with too few events the shape over the offset is that of their neighbours, and the number that
-        of a power law.
+        of a power law. Each bin of energy is divided into `FINER`: Gammapy draws lines between the middles of bins,
+        and of wide ones would flatten the maximum of the spectrum, at the threshold.
     """
     import numpy as np
     from gammapy.irf import Background2D
@@ -175,10 +191,11 @@ def mean_background(runs: Any) -> Any:
     seconds = np.array([one.observation_live_time_duration.to_value("s") for one in runs])
     rate = sum(table.quantity.to_value(unit) * s for table, s in zip(tables, seconds, strict=True)) / seconds.sum()
     edges = np.radians(axes["offset"].edges.to_value("deg"))
-    ring = 2 * np.pi * -np.diff(np.cos(edges))
-    per_event = (axes["energy"].bin_width.to_value("MeV")[:, None] * ring * seconds.sum()).astype(float)
-    counts = smoothed(rate * per_event, axes["energy"].center.value)
-    return Background2D(axes=axes, data=counts / per_event, unit=unit, meta=dict(tables[0].meta or {}))
+    per_mev = 2 * np.pi * -np.diff(np.cos(edges)) * seconds.sum()
+    counts = smoothed(rate * axes["energy"].bin_width.to_value("MeV")[:, None] * per_mev, axes["energy"].center.value)
+    fine = axes["energy"].upsample(FINER)
+    data = np.repeat(counts / FINER, FINER, axis=0) / (fine.bin_width.to_value("MeV")[:, None] * per_mev)
+    return Background2D(axes=[fine, axes["offset"]], data=data, unit=unit, meta=dict(tables[0].meta or {}))
 
 
 def smoothed(counts: Any, energy: Any) -> Any:
@@ -218,8 +235,9 @@ def smoothed(counts: Any, energy: Any) -> Any:
 
 
 def significance(setup: Setup, stacked: Any) -> dict[str, Any]:
-    """Return maps by name, each of a circle about each place: counts, background, excess, significance.
+    """Return maps by name, each of a circle about each place: counts, background, excess, significance, expected.
 
+    ``background`` is what the ring says, ``expected`` what the model of the background says.
     The significance is that of Li & Ma 1983, eq. 17, with the events in a ring as background.
     """
     import numpy as np
@@ -236,12 +254,14 @@ def significance(setup: Setup, stacked: Any) -> dict[str, Any]:
     )
     estimator = ExcessMapEstimator(setup.correlation * u.deg, correlate_off=False)
     found = estimator.run(ring.run(image))
+    circle = estimator.estimate_kernel(image).data
     inside = stacked.mask_safe.data.any(axis=0)
     made = {
         "counts": found.npred,
         "background": found.npred - found.npred_excess,
         "excess": found.npred_excess,
         "significance": found.sqrt_ts,
+        "expected": image.npred_background().convolve(circle / circle.max()),
     }
     geom = image.counts.geom.to_image()
     return {
@@ -260,8 +280,8 @@ def away(setup: Setup, maps: dict[str, Any]) -> Any:
     place = geom.get_coord().skycoord
     for ra, dec, radius in setup.excluded:
         free &= place.separation(SkyCoord(ra, dec, unit="deg")).deg > radius + setup.correlation
-    background = np.nan_to_num(maps["background"].data)
-    return free & (background >= LEAST_BACKGROUND) & np.isfinite(maps["significance"].data)
+    expected = np.nan_to_num(maps["expected"].data)
+    return free & (expected >= LEAST_BACKGROUND) & np.isfinite(maps["significance"].data)
 
 
 @dataclass(frozen=True)
@@ -284,14 +304,11 @@ class Spread:
 
 
 def spread_of(maps: dict[str, Any], where: Any, setup: Setup) -> Spread:
-    """Return mean and width of the significances of places; neighbouring places share events."""
+    """Return mean and width of the significances of places; neighbours share events. Not finite without places."""
     import numpy as np
 
     values = maps["significance"].data[where]
     if len(values) < 2:
-        raise DataError(
-            f"nowhere in the map are {LEAST_BACKGROUND:g} background events in a circle of {setup.correlation:g} deg",
-            hint="Lower SkyMap.EnergyMin, widen SkyMap.Correlation, or add runs.",
-        )
+        return Spread(float("nan"), float("nan"), 0.0)
     circles = len(values) * setup.bin_size**2 / (np.pi * setup.correlation**2)
     return Spread(float(values.mean()), float(values.std()), float(circles))

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automagic.science import numbers
+from automagic.science import curvature, numbers
 from automagic.science.errors import DataError
 from automagic.science.field import Setup
 
 LEAST = 0.005
 """Smallest sigma (deg) that is fitted: far below the PSF, a point for all that can be told."""
+DETECTED = 9.0
+"""By how much -2 ln L of a Gaussian is below that of a point, where a source counts as extended: 3 sigma."""
 LIMIT = 2.71
 """Rise of -2 ln L of a one-sided upper limit of 95 %."""
 TRIES: tuple[dict[str, float], ...] = ({}, {"strategy": 2}, {"strategy": 2, "tol": 10.0})
@@ -106,6 +108,8 @@ def fit(stacked: Any, model: Any, setup: Setup, radius: float) -> Found:
     _within(gauss.spatial_model, radius)
     gauss.spatial_model.sigma.min, gauss.spatial_model.sigma.max = LEAST, radius
     stat = _run(data, [gauss, background])
+    # a sigma at its lower end has no curvature, only a limit
+    curvature.improve(data, frozen=("sigma",) if point_stat - stat < DETECTED else ())
     return Found(
         model=gauss,
         gain=point_stat - stat,
@@ -215,8 +219,7 @@ def results(found: Found, setup: Setup) -> list[dict[str, Any]]:
             made.append(number(f"skymap.{each.name}", each.value, each.error, each.unit.to_string()))
     low, high = max(0.3, setup.energies[0]) * u.TeV, setup.energies[1] * u.TeV
     flux = spectral.integral(low, high).to_value("cm-2 s-1")
-    amplitude = spectral.parameters["amplitude"]
-    relative = amplitude.error / amplitude.value
-    made.append(number("skymap.flux", flux, flux * relative, "1 / (cm2 s)"))
+    _, down, up = spectral.integral_error(low, high)
+    made.append(number("skymap.flux", flux, float(((down + up) / 2).to_value("cm-2 s-1")), "1 / (cm2 s)"))
     made.append(number("skymap.flux_energy_min", low.value, unit="TeV"))
     return made

@@ -38,10 +38,13 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     )
     title = f"{name}, {len(files)} run{'s' if len(files) > 1 else ''}"
     skymap_plot.draw(out / "skymap.png", maps, away, setup, found, spread, title, files)
-    yield (
-        f"{_at(maps['significance'], setup.ra, setup.dec):.1f} sigma at the source; elsewhere mean "
-        f"{spread.mean:.2f} ± {spread.mean_error:.2f}, width {spread.width:.2f} ± {spread.width_error:.2f}"
-    )
+    elsewhere = "too few background events elsewhere to judge by"
+    if spread.circles:
+        elsewhere = (
+            f"elsewhere mean {spread.mean:.2f} ± {spread.mean_error:.2f}, "
+            f"width {spread.width:.2f} ± {spread.width_error:.2f}"
+        )
+    yield f"{_at(maps['significance'], setup.ra, setup.dec):.1f} sigma at the source; {elsewhere}"
     yield found.sentence()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from automagic.science import dl3, style
 from automagic.science.field import Setup, Spread
-from automagic.science.morphology import Found
+from automagic.science.morphology import DETECTED, Found
 
 
 def draw(
@@ -54,7 +54,7 @@ def _sky(fig: Any, sky: Any, maps: dict[str, Any], setup: Setup, found: Found, f
     sky.scatter([setup.ra], [setup.dec], transform=icrs, marker="x", s=36, color="#5ad1ff", lw=1.2)
     ra, dec, _ = found.place
     sigma = found.model.spatial_model.sigma
-    if found.gain > 9:
+    if found.gain > DETECTED:
         _circle(sky, ra, dec, 1.51 * sigma.value, color="#7dff8a", lw=1.4)
     seen = np.argwhere(np.isfinite(data))
     (bottom, left), (top_row, right) = seen.min(axis=0) - 2, seen.max(axis=0) + 2
@@ -72,7 +72,7 @@ def _sky(fig: Any, sky: Any, maps: dict[str, Any], setup: Setup, found: Found, f
         Line2D([], [], marker="x", ls="", color="#5ad1ff", mew=1.2, label="source, as asked for"),
         Line2D([], [], color="white", lw=0.8, ls=(0, (3, 3)), label="no background from here"),
     ]
-    if found.gain > 9:
+    if found.gain > DETECTED:
         handles.append(Line2D([], [], color="#7dff8a", lw=1.4, label="Gaussian, 68 %"))
     handles.append(Line2D([], [], marker="o", ls="", mfc="none", color="white", label="lower left: PSF, 68 %"))
     fig.legend(
@@ -107,9 +107,11 @@ def _distribution(panel: Any, data: Any, away: Any, spread: Spread) -> None:
     panel.set_xlim(edges[0], edges[-1])
     panel.set_xlabel("Significance  [σ]")
     panel.set_ylabel("Pixels")
-    text = (
-        f"away from sources:\nmean {spread.mean:+.2f} ± {spread.mean_error:.2f}\n"
-        f"width {spread.width:.2f} ± {spread.width_error:.2f}"
-    ).replace("-", "−")
+    text = "too few background events\nfor a place to count"
+    if spread.circles:
+        text = (
+            f"away from sources:\nmean {spread.mean:+.2f} ± {spread.mean_error:.2f}\n"
+            f"width {spread.width:.2f} ± {spread.width_error:.2f}"
+        ).replace("-", "−")
     panel.text(0.97, 0.72, text, transform=panel.transAxes, ha="right", va="top", linespacing=1.5, fontsize=9.5)
     panel.legend(loc="upper right")

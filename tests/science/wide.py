@@ -83,14 +83,16 @@ def write_run(
     rng = np.random.default_rng(seed)
     pointing = POINTINGS[obs_id % 2]
     aeff, edisp, psf, bkg = _irfs()
-    far = SkyCoord(*pointing, unit="deg").separation(SkyCoord(*source, unit="deg")).deg
     grid = np.geomspace(0.1, 40, 2000)
-    expected = amplitude * grid**-INDEX * area_cm2(grid, far) * seconds * np.gradient(grid)
+    expected = amplitude * grid**-INDEX * area_cm2(grid, 0.0) * seconds * np.gradient(grid)
     energy = np.repeat(grid, rng.poisson(expected))
     n = len(energy)
-    energy = energy * (1 + 0.15 * rng.standard_normal(n).clip(-5, 5))
-    spread = np.hypot(PSF, sigma)
-    ra, dec = _offset(source, spread * np.sqrt(-2 * np.log(rng.random(n))), 2 * np.pi * rng.random(n))
+    # where each comes from, and whether it is seen from there; then where it seems to come from
+    ra, dec = _offset(source, sigma * np.sqrt(-2 * np.log(rng.random(n))), 2 * np.pi * rng.random(n))
+    far = SkyCoord(*pointing, unit="deg").separation(SkyCoord(ra, dec, unit="deg")).deg
+    seen = rng.random(n) < area_cm2(1.0, far) / area_cm2(1.0, 0.0)
+    n, energy = int(seen.sum()), energy[seen] * (1 + 0.15 * rng.standard_normal(int(seen.sum())).clip(-5, 5))
+    ra, dec = _offset((ra[seen], dec[seen]), PSF * np.sqrt(-2 * np.log(rng.random(n))), 2 * np.pi * rng.random(n))
     # background: uniform in the disc, kept as its rate falls with the offset
     rate = 15.0 * (0.1**-1.7) / 1.7 * np.radians(1.4) ** 2 * np.pi * darkness
     n = rng.poisson(rate * seconds)
