@@ -75,7 +75,7 @@ def query(analysis: str | None, sql: str, site: bool, form: str | None) -> None:
     import duckdb
 
     if site:
-        from automagic.commands.gc import shared_of
+        from automagic.runner.find import shared_of
         from automagic.sharing.site import ask
 
         place = shared_of(analysis)["catalog"]

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from automagic.analysis.fields import Energy, Section
 from automagic.errors import UserError
+from automagic.mjd import EPOCH
 
 Range = tuple[float, float]
 
@@ -173,7 +174,7 @@ def par_of(folder: Path, pulsar: Pulsar, night: str, run: int) -> Par:
     found = [read_par(folder / name, pulsar.any_ephemeris) for name in pulsar.par]
     if len(found) == 1:
         return found[0]
-    mjd = (date.fromisoformat(night) - date(1858, 11, 17)).days
+    mjd = (date.fromisoformat(night) - EPOCH.date()).days
     for each in found:
         if each.start - 0.5 <= mjd <= each.finish + 0.5:
             return each

@@ -120,6 +120,17 @@ class Store:
             Path(link).unlink(missing_ok=True)
 
 
+def product_hashes(receipt: Receipt) -> dict[str, str]:
+    """Return the SHA-256 of each product of a receipt, by its name.
+
+    Examples
+    --------
+    >>> product_hashes({"outputs": [{"name": "a.root", "sha256": "ab12", "size": 3}]})
+    {'a.root': 'ab12'}
+    """
+    return {str(product.get("name")): str(product.get("sha256")) for product in receipt.get("outputs", ())}
+
+
 def read_receipt(place: str | Path) -> Receipt | None:
     """Read the receipt in a folder of the store, or of failures; `None` where there is none that can be read.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -59,6 +58,7 @@ def gc(
 
 def _gc_shared(analysis: str | None, limits: tuple[float, int], damaged: bool, delete: bool, yes: bool) -> None:
     from automagic.errors import UserError
+    from automagic.runner.find import shared_of
     from automagic.sharing import gc as library
     from automagic.sharing.site import read_site
     from automagic.sharing.store import store_of
@@ -95,13 +95,3 @@ def _agreed(name: str, found: list[Any], older: str, delete: bool, yes: bool) ->
         click.echo("nothing was removed; --delete removes them")
         return False
     return yes or click.confirm("Remove them?", default=False)
-
-
-def shared_of(analysis: str | None) -> dict[str, Any]:
-    """Return what the site of an analysis, or of this folder, says of sharing."""
-    from automagic.analysis.folder import load_site
-    from automagic.runner.find import find_analysis, here
-    from automagic.sharing.store import described
-
-    root: Path = find_analysis(analysis) if analysis is not None else here()
-    return described(load_site(root))

@@ -51,8 +51,8 @@ def reuse(analysis: str | None, site: bool, by: str | None, as_json: bool) -> No
 
 
 def _site(analysis: str | None) -> tuple[Any, list[Path]]:
-    from automagic.commands.gc import shared_of
     from automagic.errors import UserError
+    from automagic.runner.find import shared_of
     from automagic.sharing.site import connect
 
     about = shared_of(analysis)

@@ -17,8 +17,6 @@ from automagic.selection.moonlight import all_parts, choose_mc_at, choose_off_at
 if TYPE_CHECKING:
     from automagic.graph.build import Build
 
-DL3_CHECKS: dict[str, object] = {"fits": True, "hdus": ["EVENTS"]}
-
 
 def by_level(build: Build, runs: Sequence[Run]) -> list[tuple[Build, list[Run]]]:
     """Return the graph of each level with its runs, or parts of runs; of other kinds the graph itself with all runs."""
@@ -80,4 +78,4 @@ def marked(build: Build, run: Run, dl3: Input) -> Input:
     if part is None:
         return dl3
     task = build.add(moon.mark_task(build.common.setup, dl3, part))
-    return made_inputs("dl3", task, DL3_CHECKS)[0]
+    return made_inputs("dl3", task, dl3.checks)[0]

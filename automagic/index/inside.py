@@ -8,10 +8,11 @@ setting; and MAGIC's table names of the coincidence trigger tell standard from S
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from automagic.index.light import track_text
+from automagic.mjd import moment
 
 DARK_DC_NA = 1100.0
 """Median anode current (nA) of a dark night at nominal high voltage: recollected, not published."""
@@ -116,8 +117,7 @@ def utc(mjd: float) -> str | None:
     """Return a modified Julian date as text, ``2013-10-05T04:00:00Z``; `None` where it is no time of MAGIC."""
     if not 52000 < mjd < 100000:
         return None
-    moment = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd)
-    return (moment + timedelta(seconds=0.5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (moment(mjd) + timedelta(seconds=0.5)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class _Tree:

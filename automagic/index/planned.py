@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from automagic.analysis import Analysis
 from automagic.analysis.site import Conditions, Simulate, SimulatedOff, SimulatedRun
@@ -11,6 +11,7 @@ from automagic.index.inside import azimuth_middle, current
 from automagic.index.periods import period
 from automagic.index.runs import DataFile, McSet, Run
 from automagic.index.zenith import horizontal
+from automagic.mjd import mjd
 from automagic.naming import DataName, McName
 
 MC_GROUP = 8
@@ -107,7 +108,7 @@ def _light(plan: SimulatedRun | SimulatedOff, known: Conditions | None) -> tuple
     end = getattr(plan, "nsb_end", None)
     if end is None or known is None or known.nsb is None:
         return ()
-    start = (plan.start - datetime(1858, 11, 17, tzinfo=UTC)) / timedelta(days=1)
+    start = mjd(plan.start)
     return (start, known.nsb), (start + plan.minutes / 1440, end)
 
 

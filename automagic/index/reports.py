@@ -14,9 +14,9 @@ from typing import Any
 
 from automagic.index.inside import conditions
 from automagic.index.light import track_text
+from automagic.mjd import mjd
 
 _HEAD = ("[CC Run ", "Arehucas Version ", "Telescope M", "Subrun ")
-_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def read_report(path: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _read_line(words: list[str], found: dict[str, list[Any]]) -> None:
             values = {"transmission": _number(body[body.index("T") + 3])}
     found["time"].append(moment)
     if "dc_na" in values:
-        found["dc_time"].append((moment - _EPOCH).total_seconds() / 86_400)
+        found["dc_time"].append(mjd(moment))
     for key, value in values.items():
         found[key].append(value)
 

@@ -22,6 +22,13 @@ COMMON_EXIT_CODES = {
 }
 """Exit codes of the public fork of MARS (star.cc: 2, 0xfd, 0xfe, 0xff); MAGIC's merpp gave 254 and 255."""
 
+SCIENCE_EXIT_CODES = {
+    1: "a file could not be read or written",
+    2: "wrong arguments or card",
+    3: "the data do not allow this result",
+}
+"""Exit codes of this package's own steps."""
+
 COMMON_UNKNOWN = (
     "whether MAGIC's programs take --rc=Name:value, and the form in which they report untouched card keys",
 )

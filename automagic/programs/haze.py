@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from automagic.analysis import Analysis
-from automagic.graph.task import Input, Output, Resources, Task
-from automagic.programs.base import Setup, Wrapper
+from automagic.graph.task import Input, Resources, Task
+from automagic.programs import refining
+from automagic.programs.base import Setup
 
-WRAPPER = Wrapper(
-    program="haze",
-    stage="haze",
-    summary="correct a run's energies and responses for haze, with the LIDAR's profiles",
-    default_cards={"": "haze.rc"},
-    exit_codes={
-        1: "a file could not be read or written",
-        2: "wrong arguments or card",
-        3: "the LIDAR did not measure during the run, or the files do not belong together",
-    },
-    resources=Resources(memory_mb=1500, disk_mb=200, minutes=30),
+WRAPPER = refining.wrapper(
+    "haze",
+    "correct a run's energies and responses for haze, with the LIDAR's profiles",
+    Resources(memory_mb=1500, disk_mb=200, minutes=30),
+    exit_codes={3: "the LIDAR did not measure during the run, or the files do not belong together"},
     unknown=(
         "whether the heights of MReportLaser.fTransmission3km to 12km are above the telescopes or the sea (taken: "
         "telescopes), and whether the transmissions are vertical (taken: yes)",
@@ -25,7 +20,6 @@ WRAPPER = Wrapper(
         "partner at the same time end the step",
         "how flute (LIDARRecalib, AeffAtmCorr) weights the heights; here by a mean shower's Cherenkov light",
     ),
-    engine="science",
 )
 
 
@@ -62,6 +56,6 @@ def task(
         arguments=("--config=card.rc", "--ind=in", "--out=out"),
         card=setup.card(WRAPPER, values(analysis)),
         inputs=[dl3, Input("melibea", melibea.name, melibea.task, melibea.path, melibea.checks)],
-        outputs=[Output(dl3.name, "dl3", f"products/haze/{dl3.name}", dict(dl3.checks))],
+        outputs=[refining.output(dl3.name, "haze")],
         conditions=conditions,
     )

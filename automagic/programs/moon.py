@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from automagic.graph.task import Input, Output, Resources, Task
-from automagic.programs.base import Setup, Wrapper
+from automagic.programs import refining
+from automagic.programs.base import SCIENCE_EXIT_CODES, Setup, Wrapper
 from automagic.programs.quate import TIMES
 from automagic.selection.levels import Part
-
-_CODES = {
-    1: "a file could not be read or written",
-    2: "wrong arguments or card",
-    3: "the data do not allow this result",
-}
 
 PART_TIMES = Wrapper(
     program="part",
@@ -19,22 +14,17 @@ PART_TIMES = Wrapper(
     summary="leave out the times of a run that are of another level of brightness",
     default_cards={"": "part.rc"},
     set_here=frozenset({"Part.Exclude"}),
-    exit_codes=_CODES,
+    exit_codes=SCIENCE_EXIT_CODES,
     resources=Resources(memory_mb=200, disk_mb=10, minutes=5),
     unknown=("the form of excluded.times: the file is written as quate of openmars writes it",),
     engine="science",
 )
 
-MARK = Wrapper(
-    program="mark",
-    stage="mark",
-    summary="write the level of brightness into a DL3 file",
-    default_cards={"": "mark.rc"},
-    set_here=frozenset({"Mark.Level", "Mark.ObsId"}),
-    exit_codes={**_CODES, 4: "nothing is left of the run: it has no DL3 file"},
-    tolerated=frozenset({4}),
-    resources=Resources(memory_mb=400, disk_mb=50, minutes=10),
-    engine="science",
+MARK = refining.wrapper(
+    "mark",
+    "write the level of brightness into a DL3 file",
+    Resources(memory_mb=400, disk_mb=50, minutes=10),
+    set_here=("Mark.Level", "Mark.ObsId"),
 )
 
 
@@ -62,15 +52,6 @@ def mark_task(setup: Setup, dl3: Input, part: Part) -> Task:
         arguments=("--config=card.rc", "--ind=in/dl3", "--out=out"),
         card=setup.card(MARK, {"Mark.Level": part.level.label, "Mark.ObsId": part.obs_id}),
         inputs=[dl3],
-        outputs=[
-            Output(
-                name,
-                "dl3",
-                f"products/dl3/{name}",
-                {"fits": True, "hdus": ["EVENTS", "GTI"]},
-                optional=True,
-                missing_with=(4,),
-            )
-        ],
+        outputs=[refining.output(name, "dl3", ("EVENTS", "GTI"))],
         conditions={"run": part.run.run, "source": part.run.source},
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from automagic.analysis import Analysis
 from automagic.analysis.pulsar import Par, Pulsar, Range
 from automagic.graph.task import Input, Output, Resources, Task
-from automagic.programs.base import Setup, Wrapper
-
-NOTHING_LEFT = 4
-"""Exit code of ``phase`` where magic_dl3 found nothing left of the run."""
+from automagic.programs import refining
+from automagic.programs.base import SCIENCE_EXIT_CODES, Setup, Wrapper
 
 RESULTS = {
     "phaseogram": ("phaseogram.ecsv", "phaseogram.json", "phaseogram.png"),
@@ -22,35 +20,32 @@ RESULTS = {
 """What each step makes of all runs."""
 
 _SUMMARY = {
-    "phase": "give each event of a run the pulsar's phase, with PINT",
     "phaseogram": "events against phase, with H-test and significance",
     "pulsar_spectrum": "fit the spectrum of each range of phase",
 }
-_EXIT_CODES = {
-    1: "a file could not be read or written",
-    2: "wrong arguments or card",
-    3: "the data do not allow this result",
-}
 
-_UNKNOWN = (
-    "whether TIME in MAGIC's DL3 files has run on over the leap seconds since MJDREF (Phase.LeapSeconds)",
-    "what MAGIC adds to event times for the delay of the readout",
+PHASE = refining.wrapper(
+    "phase",
+    "give each event of a run the pulsar's phase, with PINT",
+    Resources(memory_mb=1500, disk_mb=200, minutes=60),
+    set_here=("Phase.ParName", "Phase.ParSHA256"),
+    unknown=(
+        "whether TIME in MAGIC's DL3 files has run on over the leap seconds since MJDREF (Phase.LeapSeconds)",
+        "what MAGIC adds to event times for the delay of the readout",
+    ),
 )
 
-WRAPPERS = {
+WRAPPERS = {"phase": PHASE} | {
     step: Wrapper(
         program=step,
         stage=step,
         summary=_SUMMARY[step],
         default_cards={"": f"{step}.rc"},
-        set_here=frozenset({"Phase.ParName", "Phase.ParSHA256"}) if step == "phase" else frozenset(),
-        exit_codes=_EXIT_CODES | ({NOTHING_LEFT: "nothing is left of the run"} if step == "phase" else {}),
-        tolerated=frozenset({NOTHING_LEFT}) if step == "phase" else frozenset(),
+        exit_codes=SCIENCE_EXIT_CODES,
         resources=Resources(memory_mb=1500, disk_mb=200, minutes=60),
-        unknown=_UNKNOWN if step == "phase" else (),
         engine="science",
     )
-    for step in _SUMMARY
+    for step in RESULTS
 }
 
 
@@ -62,21 +57,12 @@ def phase_task(setup: Setup, what: str, par: Par, dl3: Input, conditions: dict[s
     """
     values = {f"Par.{number:04d}": line for number, line in enumerate(par.lines, 1)}
     return setup.task(
-        WRAPPERS["phase"],
+        PHASE,
         what,
         arguments=("--config=card.rc", "--ind=in/dl3", "--out=out"),
-        card=setup.card(WRAPPERS["phase"], {"Phase.ParName": par.name, "Phase.ParSHA256": par.sha256, **values}),
+        card=setup.card(PHASE, {"Phase.ParName": par.name, "Phase.ParSHA256": par.sha256, **values}),
         inputs=[dl3],
-        outputs=[
-            Output(
-                dl3.name,
-                "dl3",
-                f"products/phase/{dl3.name}",
-                {"fits": True, "hdus": ["EVENTS"]},
-                optional=True,
-                missing_with=(NOTHING_LEFT,),
-            )
-        ],
+        outputs=[refining.output(dl3.name, "phase")],
         conditions=conditions,
     )
 

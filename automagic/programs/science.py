@@ -7,7 +7,7 @@ from dataclasses import replace
 from automagic.analysis import Analysis
 from automagic.graph.task import Input, Output, Resources, Task
 from automagic.index.periods import intervals
-from automagic.programs.base import Setup, Wrapper
+from automagic.programs.base import SCIENCE_EXIT_CODES, Setup, Wrapper
 
 RESULTS = {
     "index": ("hdu-index.fits.gz", "obs-index.fits.gz"),
@@ -50,11 +50,7 @@ WRAPPERS = {
         stage=step,
         summary=SUMMARY[step],
         default_cards={"": f"{step}.rc"},
-        exit_codes={
-            1: "a file could not be read or written",
-            2: "wrong arguments or card",
-            3: "the data do not allow this result",
-        },
+        exit_codes=SCIENCE_EXIT_CODES,
         resources=Resources(memory_mb=1500, disk_mb=200, minutes=60),
         engine="science",
     )
@@ -146,17 +142,15 @@ def task(setup: Setup, step: str, analysis: Analysis, inputs: list[Input]) -> Ta
     # the index lies beside the files that it lists
     stages = {each.task.partition(":")[0] for each in inputs if each.task and each.role == "dl3"}
     folder = f"products/{next((each for each in REFINED if each in stages), 'dl3')}" if step == "index" else "results"
-    checks = {
-        name: {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1} for name in results(step, analysis)
-    }
+    level, what = ("index", "dl3") if step == "index" else ("result", "all")
     return setup.task(
         WRAPPERS[step],
-        "dl3" if step == "index" else "all",
+        what,
         arguments=("--config=card.rc", "--ind=in/dl3", "--out=out"),
         card=setup.card(WRAPPERS[step], values(step, analysis)),
         inputs=inputs,
         outputs=[
-            Output(name, "index" if step == "index" else "result", f"{folder}/{name}", checks[name])
+            Output(name, level, f"{folder}/{name}", {"fits": True} if name.endswith(".fits.gz") else {"min_bytes": 1})
             for name in results(step, analysis)
         ],
         conditions={"source": None if analysis.sources else analysis.source.name},

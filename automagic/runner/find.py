@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from automagic.errors import UserError
 from automagic.graph.asked import Asked
@@ -93,3 +94,17 @@ def stages_of(tasks: Asked) -> list[str]:
     """List the stages of an analysis, in order."""
     rows = tasks.connection.execute("SELECT stage FROM g.tasks GROUP BY stage ORDER BY min(position)").fetchall()
     return [row[0] for row in rows]
+
+
+def shared_of(analysis: str | None) -> dict[str, Any]:
+    """Return what the site of an analysis, or of this folder, says of sharing; see `automagic.sharing.store.described`.
+
+    Raises
+    ------
+    UserError
+        There is no such analysis, or its ``site.toml`` is wrong.
+    """
+    from automagic.analysis.folder import load_site
+    from automagic.sharing.store import described
+
+    return described(load_site(here() if analysis is None else find_analysis(analysis)))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from automagic.bookkeeping.adopt import taken
-from automagic.bookkeeping.store import Receipt
+from automagic.bookkeeping.store import Receipt, product_hashes
 from automagic.graph.task import Task
 from automagic.job.publish import sync_folder
 from automagic.runner.reporter import Reporter
@@ -51,7 +51,7 @@ class Sharing:
         if self.shared is None or standing.action is None or standing.fresh or task.engine == "stage":
             return None
         action, store = standing.action, self.session.store
-        if self.shared.look(action, task.outputs) is None and not os.path.lexists(self.shared.entry(action)):
+        if not os.path.lexists(self.shared.entry(action)):
             return None
         target = self.session.folder.action(action)
         if target.exists() and self.shared.look(action, task.outputs) is not None:
@@ -91,9 +91,7 @@ class Sharing:
 
     def _differs(self, task: Task, action: str, mine: Receipt, theirs: Receipt, maker: str) -> None:
         """Tell that two have made other bytes from the same: the program does not do the same each time."""
-        here, there = (
-            {product["name"]: product["sha256"] for product in receipt.get("outputs", ())} for receipt in (mine, theirs)
-        )
+        here, there = product_hashes(mine), product_hashes(theirs)
         names = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
         me = user_name(os.geteuid())
         where = (f"(on {receipt.get('host')}, {receipt.get('ended')})" for receipt in (mine, theirs))

@@ -6,7 +6,7 @@ import errno
 from collections import Counter
 from pathlib import Path
 
-from automagic.bookkeeping.store import Receipt
+from automagic.bookkeeping.store import Receipt, product_hashes
 from automagic.executors.policy import policy
 
 
@@ -78,6 +78,5 @@ def in_words(error: OSError, place: Path) -> str:
 
 def differing(receipt: Receipt, end: Receipt) -> list[str]:
     """Name the products that a job has made in other bytes than an earlier one of the same action."""
-    before = {product["name"]: product["sha256"] for product in receipt["outputs"]}
-    made = {product["name"]: product["sha256"] for product in end.get("outputs", ())}
-    return [name for name, digest in made.items() if before.get(name) != digest]
+    before = product_hashes(receipt)
+    return [name for name, digest in product_hashes(end).items() if before.get(name) != digest]

@@ -32,9 +32,10 @@ from pathlib import Path
 STEPS = ("index", "theta2", "spectrum", "lightcurve", "flux", "levels", "skymap")
 TABLES = ("sources",)
 """What reads the results of other steps."""
-FILE_STEPS = ("part", "mark", "haze")
-"""Steps for a single file."""
-PULSAR_STEPS = ("phase", "phaseogram", "pulsar_spectrum")
+PULSAR_STEPS = ("phaseogram", "pulsar_spectrum")
+"""What needs files with phases."""
+FILE_STEPS = ("part", "mark", "haze", "phase")
+"""Steps for the files of a run."""
 CARDS = Path(__file__).with_name("cards")
 
 __all__ = ["CARDS", "FILE_STEPS", "PULSAR_STEPS", "STEPS", "TABLES"]

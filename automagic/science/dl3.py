@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from automagic.science.errors import DataError
+from automagic.science.errors import DataError, NothingLeft
 
 # HDUCLAS1 or HDUCLAS4 in the header -> HDU_TYPE and HDU_CLASS of the index (GADF 0.2, HDU index table)
 HDUS = {
@@ -79,7 +79,7 @@ def find(folder: Path) -> list[File]:
     DataError
         Where there is none, two are of one run, or one cannot be used; the message names the file.
     """
-    paths = sorted(path for path in folder.glob("*.fits*") if "-index.fits" not in path.name)
+    paths = _paths(folder)
     if not paths:
         raise DataError(f"{folder}: no DL3 files (*.fits)", hint="Look at the runs that the analysis selects.")
     files = sorted((_describe(path) for path in paths), key=lambda file: file.obs_id)
@@ -93,6 +93,40 @@ def find(folder: Path) -> list[File]:
         odd = next(file for file in files if file.point_like != files[0].point_like)
         raise DataError(f"{odd.path.name}: point-like and full-enclosure IRFs cannot be mixed in one analysis")
     return files
+
+
+def left(folder: Path) -> list[Path]:
+    """Return the DL3 files that the step before has left of a run.
+
+    Raises
+    ------
+    NothingLeft
+        Where there is none: the run had no event or no time, which is no fault.
+    """
+    paths = _paths(folder)
+    if not paths:
+        raise NothingLeft("there is no DL3 file: nothing is left of the run")
+    return paths
+
+
+def only(folder: Path) -> Path:
+    """Return the one DL3 file that the step before has left of a run.
+
+    Raises
+    ------
+    NothingLeft
+        As `left`.
+    DataError
+        There are several.
+    """
+    paths = left(folder)
+    if len(paths) > 1:
+        raise DataError(f"{folder}: {len(paths)} DL3 files, {paths[0].name} and {paths[1].name}; expected one")
+    return paths[0]
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.fits*") if "-index.fits" not in path.name)
 
 
 def _describe(path: Path) -> File:

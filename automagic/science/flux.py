@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automagic.errors import UserError
 from automagic.science import dl3, models, numbers, reduce
 from automagic.science.errors import DataError
 from automagic.science.settings import Settings
@@ -75,7 +74,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     confidence = settings.number("Flux.Confidence", minimum=0.5, maximum=0.999)
     model = models.sky_model(settings)
     axis, _ = reduce.axes(settings)
-    energies = _energies(settings, axis)
+    energies = reduce.integrated(settings, axis, "Flux")
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
     stacked = reduce.stack(runs)
@@ -111,21 +110,6 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
         f"F({low:.2g} to {high:.2g} TeV) = {found.value:.3g} ± {found.error:.2g} {UNIT}, "
         f"below {found.limit:.3g} at {confidence:.0%}; shape {shape}"
     )
-
-
-def _energies(settings: Settings, axis: Any) -> Any:
-    """Return the interval of integration, moved to edges of the bins of estimated energy."""
-    import numpy as np
-
-    low, high = settings.interval("Flux.EnergyMin", "Flux.EnergyMax")
-    edges = axis.edges.to_value("TeV")
-    first, last = (int(np.argmin(np.abs(np.log(edges / each)))) for each in (low, high))
-    if last <= first:
-        raise UserError(
-            f"Flux.EnergyMin to EnergyMax, {low:g} to {high:g} TeV, has no bin of estimated energy",
-            hint=f"The spectrum has bins from {edges[0]:.3g} to {edges[-1]:.3g} TeV.",
-        )
-    return axis.edges[[first, last]]
 
 
 def _shape(settings: Settings, stacked: Any, model: Any, index: float, fit_from: float) -> tuple[Any, str]:

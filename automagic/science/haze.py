@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automagic.science import shifted
+from automagic.science import dl3, shifted
 from automagic.science.errors import DataError
 from automagic.science.lidar import NODES_KM, Lidar, lidar, maximum_of
 from automagic.science.settings import Settings
@@ -49,7 +49,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
 
     length = 60 * settings.number("Haze.BinMinutes", above=0)
     gap = 60 * settings.number("Haze.GapMinutes", above=0)
-    source, melibea = _only(ind / "dl3", ".fits"), _only(ind / "melibea", ".root")
+    source, melibea = dl3.only(ind / "dl3"), _melibea(ind / "melibea")
     with fits.open(source, memmap=False) as hdus:
         tables = {_kind(hdu): hdu for hdu in hdus[1:]}
         header = tables["EVENTS"].header
@@ -68,10 +68,10 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     yield f"run {int(header['OBS_ID']):08d}: {said}"
 
 
-def _only(folder: Path, ending: str) -> Path:
-    paths = sorted(path for path in folder.glob(f"*{ending}"))
+def _melibea(folder: Path) -> Path:
+    paths = sorted(folder.glob("*.root"))
     if len(paths) != 1:
-        raise DataError(f"{folder}: {len(paths)} files *{ending}, expected one")
+        raise DataError(f"{folder}: {len(paths)} files *.root, expected one")
     return paths[0]
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automagic.errors import UserError
 from automagic.science import dl3, models, numbers, periods, reduce, style
 from automagic.science.settings import Settings
 
@@ -85,7 +84,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     threshold = settings.number("LightCurve.MinSignificance", minimum=0, maximum=10)
     model = models.sky_model(settings)
     axis, _ = reduce.axes(settings)
-    energies = _energies(settings, axis)
+    energies = reduce.integrated(settings, axis, "LightCurve")
     files = dl3.find(ind)
     runs = reduce.datasets(settings, files)
     reduce.fit(list(reduce.by_level(runs, files).values()), model)  # only its shape counts from here on
@@ -121,21 +120,6 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     for name, fit in fits.items():
         chance = "" if fit.p_value is None else f", chance of a constant flux {fit.p_value:.2g}"
         yield f"{len(curves[name].flux)} {name}s: mean {fit.mean:.3g} ± {fit.error:.2g} {UNIT}{chance}"
-
-
-def _energies(settings: Settings, axis: Any) -> Any:
-    """Return the interval of integration, moved to edges of the bins of estimated energy."""
-    import numpy as np
-
-    low, high = settings.interval("LightCurve.EnergyMin", "LightCurve.EnergyMax")
-    edges = axis.edges.to_value("TeV")
-    first, last = (int(np.argmin(np.abs(np.log(edges / each)))) for each in (low, high))
-    if last <= first:
-        raise UserError(
-            f"LightCurve.EnergyMin to EnergyMax, {low:g} to {high:g} TeV, has no bin of estimated energy",
-            hint=f"The spectrum has bins from {edges[0]:.3g} to {edges[-1]:.3g} TeV.",
-        )
-    return axis.edges[[first, last]]
 
 
 def _interval(datasets: list[Any]) -> Any:

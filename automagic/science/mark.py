@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from automagic.errors import UserError
+from automagic.science import dl3
 from automagic.science.errors import DataError
 from automagic.science.settings import Settings
 
@@ -22,13 +23,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", level):
         raise UserError(f"{settings.name}: Mark.Level is {level!r}; it can have letters, digits and _ . -")
     number = settings.integer("Mark.ObsId", minimum=1, maximum=10**12)
-    paths = sorted(ind.glob("*.fits*")) if ind.is_dir() else []
-    if not paths:
-        yield "there is no DL3 file: nothing is left of the run"
-        raise SystemExit(4)
-    if len(paths) > 1:
-        raise DataError(f"{ind}: {len(paths)} DL3 files, {paths[0].name} and {paths[1].name}; expected one")
-    path = paths[0]
+    path = dl3.only(ind)
     try:
         hdus = fits.open(path, memmap=False)
     except OSError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from automagic.science import curvature, numbers
@@ -184,15 +183,6 @@ def _psf(stacked: Any, source: Any, energy: float) -> float:
 
     radius = stacked.psf.containment_radius(fraction=0.68, energy_true=energy * u.TeV, position=source)
     return float(u.Quantity(radius).to_value("deg").ravel()[0])
-
-
-def write_model(path: Path, model: Any) -> None:
-    """Write the fitted model as Gammapy's `Models.read` takes it."""
-    import yaml  # type: ignore[import-untyped]
-    from gammapy.modeling.models import Models
-
-    text = yaml.safe_dump(Models([model]).to_dict(), sort_keys=False, indent=4, default_flow_style=None, width=110)
-    path.write_text(text, encoding="utf-8")
 
 
 def results(found: Found, setup: Setup) -> list[dict[str, Any]]:

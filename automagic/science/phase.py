@@ -10,7 +10,6 @@ from typing import Any
 
 from automagic.errors import UserError
 from automagic.science import dl3, timing
-from automagic.science.errors import NothingLeft
 from automagic.science.settings import Settings
 
 COLUMN = "PHASE"
@@ -23,8 +22,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     lines = settings.several("Par.")
     if not lines:
         raise UserError("the card has no par file: no keys Par.0001, Par.0002 …")
-    if not [path for path in ind.glob("*.fits*") if "-index.fits" not in path.name]:
-        raise NothingLeft("no file: magic_dl3 has left nothing of this run")
+    dl3.left(ind)
     files = dl3.find(ind)
     model = timing.model("".join(f"{line}\n" for line in lines), name)
     keys = _keys(model, name, sha256, leap_seconds)

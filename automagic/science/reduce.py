@@ -232,3 +232,33 @@ def fit(data: Any, model: Any) -> Any:
             hint="There may be too few events: look at theta2.png, use the power-law model, or add runs.",
         )
     return result
+
+
+def integrated(settings: Settings, axis: Any, prefix: str) -> Any:
+    """Return the energies that a flux is integrated over, moved to edges of the bins of estimated energy.
+
+    Parameters
+    ----------
+    settings
+        The card, with ``<prefix>.EnergyMin`` and ``<prefix>.EnergyMax``.
+    axis
+        Of estimated energy, from `axes`.
+    prefix
+        Of the two keys.
+
+    Returns
+    -------
+    astropy.units.Quantity
+        First and last.
+    """
+    import numpy as np
+
+    low, high = settings.interval(f"{prefix}.EnergyMin", f"{prefix}.EnergyMax")
+    edges = axis.edges.to_value("TeV")
+    first, last = (int(np.argmin(np.abs(np.log(edges / each)))) for each in (low, high))
+    if last <= first:
+        raise UserError(
+            f"{prefix}.EnergyMin to EnergyMax, {low:g} to {high:g} TeV, has no bin of estimated energy",
+            hint=f"The spectrum has bins from {edges[0]:.3g} to {edges[-1]:.3g} TeV.",
+        )
+    return axis.edges[[first, last]]

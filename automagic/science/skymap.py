@@ -9,6 +9,7 @@ from typing import Any
 from automagic.errors import UserError
 from automagic.science import dl3, field, models, morphology, numbers, skymap_plot
 from automagic.science.settings import Settings
+from automagic.science.spectrum import write_models
 
 
 def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
@@ -24,7 +25,7 @@ def run(settings: Settings, ind: Path, out: Path) -> Iterator[str]:
     found = morphology.fit(data, model, setup, fit_radius)
 
     _write_maps(out / "skymap.fits", maps)
-    morphology.write_model(out / "skymap.yaml", found.model)
+    write_models(out / "skymap.yaml", [found.model])
     spread = field.spread_of(maps, away, setup)
     results = [*_results(setup, maps, spread), *morphology.results(found, setup)]
     numbers.write(

@@ -11,13 +11,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from itertools import groupby, pairwise
 from statistics import median
 
 from automagic.index.runs import McSet, Run
 from automagic.kinds import Values
+from automagic.mjd import moment
 from automagic.selection.conditions import CATALOG, DC_PER_NSB, nsb_of
 
 DARK = 2.0
@@ -343,7 +344,7 @@ def clock(mjd: float) -> str:
     >>> clock(56570.25)
     '06:00:00'
     """
-    return f"{datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd, milliseconds=500):%H:%M:%S}"
+    return f"{moment(mjd) + timedelta(milliseconds=500):%H:%M:%S}"
 
 
 def remarks(run: Run) -> list[str]:

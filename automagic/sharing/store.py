@@ -21,7 +21,7 @@ from typing import Any
 
 from automagic.bookkeeping.adopt import Adopted, adopt
 from automagic.bookkeeping.hashes import HashCache
-from automagic.bookkeeping.store import Receipt, read_receipt
+from automagic.bookkeeping.store import Receipt, product_hashes, read_receipt
 from automagic.errors import UserError
 from automagic.graph.task import Output
 from automagic.job.publish import look_again
@@ -230,7 +230,7 @@ class SharedStore:
             return Offered(DAMAGED, "its receipt is damaged", maker)
         if _sizes(target, theirs):
             return Offered(DAMAGED, _sizes(target, theirs), maker)
-        if _hashes(mine) == _hashes(theirs):
+        if product_hashes(mine) == product_hashes(theirs):
             return Offered(SAME, "", maker, theirs)
         wrong = self._damage(target, theirs)  # only then is it worth the reading
         if wrong:
@@ -240,7 +240,7 @@ class SharedStore:
     def _damage(self, entry: Path, receipt: Receipt) -> str:
         """Read an entry; say what of it is not what its receipt says."""
         cache = HashCache(None, self.root)
-        for name, digest in _hashes(receipt).items():
+        for name, digest in product_hashes(receipt).items():
             try:
                 if cache.sha256(entry / name) != digest:
                     return f"its output {name} was changed"
@@ -355,10 +355,6 @@ def _listed(folder: Path) -> Sequence[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return ()
-
-
-def _hashes(receipt: Receipt) -> dict[str, str]:
-    return {str(product.get("name")): str(product.get("sha256")) for product in receipt.get("outputs", ())}
 
 
 def _sizes(entry: Path, receipt: Receipt) -> str:

@@ -98,6 +98,11 @@ def laser_tree(
     return tree | to_mtime("MTimeLaser", day, seconds)
 
 
+def _light(sky: Sky, n: int, nsb: np.ndarray | None) -> np.ndarray:
+    """Night-sky background at each moment: as it is given, or that of the sky."""
+    return np.full(n, sky.nsb_level, float) if nsb is None else np.asarray(nsb, float)
+
+
 def camera_tree(day: int, seconds: np.ndarray, sky: Sky, nsb: np.ndarray | None = None) -> dict[str, Column]:
     """The tree ``Camera``: the median anode current (nA), which follows the night-sky background, and the file of
     high voltages that is loaded (a member of the public fork's ``MCameraHV``; what it names is our own).
@@ -106,11 +111,7 @@ def camera_tree(day: int, seconds: np.ndarray, sky: Sky, nsb: np.ndarray | None 
     n = len(seconds)
     gain = 1 / REDUCED_GAIN if sky.hv == "reduced" else 1.0
     return {
-        "MReportCamera.fMedianDC": (
-            _column(DARK_CURRENT_NA * sky.nsb_level * gain, n)
-            if nsb is None
-            else (DARK_CURRENT_NA * np.asarray(nsb) * gain).astype(np.float32)
-        ),
+        "MReportCamera.fMedianDC": (DARK_CURRENT_NA * _light(sky, n, nsb) * gain).astype(np.float32),
         "MCameraHV.fFileName": np.full(n, sky.hv),
         **to_mtime("MTimeCamera", day, seconds),
     }
@@ -145,7 +146,7 @@ def starguider_tree(
         "MReportStarguider.fCameraCenterY": _column(0, n),
         "MReportStarguider.fNumIdentifiedStars": np.full(n, 60, np.uint32),
         "MReportStarguider.fNumCorrelatedStars": np.full(n, 40, np.uint32),
-        "MReportStarguider.fSkyBrightness": np.full(n, sky.nsb_level) if nsb is None else np.asarray(nsb, float),
+        "MReportStarguider.fSkyBrightness": _light(sky, n, nsb),
         **to_mtime("MTimeStarguider", day, seconds),
     }
 

@@ -24,6 +24,9 @@ from openmars.sky import radec_to_altaz
 
 CHUNK, RAW_CHUNK = 2000, 100
 """Events in a chunk: of one event charges and times are 17 kB, samples 208 kB."""
+Place = tuple[np.ndarray | float, np.ndarray | float]
+"""Right ascension and declination (deg), of all gammas or of each."""
+
 LEAST = 12
 """Pedestal and calibration events of a subrun, however short: the calibration asks for ten."""
 
@@ -99,18 +102,12 @@ def _size(card: SimCard) -> tuple[int, Cameras | None]:
 def _gammas(card: SimCard, track: Track) -> Iterator[Chunk]:
     """All triggered gammas of the run."""
     dnde = dnde_per_gev(card.truth)
-    limits = 1000 * card.energy_min, 1000 * card.energy_max
-    mean = generate.expected_gammas(card.duration, *limits, dnde, card.impact_max)
     rng = np.random.default_rng([stream(card.seed, "gammas")])
-    n = int(rng.poisson(mean))
+    n = _arriving(card, dnde, rng)
     if card.kind == "off" or n == 0:
         return
     seconds = np.sort(rng.uniform(0, card.duration, n))
-    energy = generate.draw_spectrum(stream(card.seed, "energies"), n, *limits, dnde)
-    zd, az = radec_to_altaz(*directions(card, n), track.mjd(seconds))
-    seed, where = stream(card.seed, "showers"), (zd, az, *track.pointing(seconds))
-    for found in generate.simulate_gammas(seed, energy, *where, card.conditions, card.impact_max, *_size(card)):
-        yield _chunk(seconds[found.index], found, card.raw)
+    yield from _showers(card, track, seconds, directions(card, n), dnde)
 
 
 def _pulsed(card: SimCard, track: Track) -> list[Iterator[Chunk]]:
@@ -123,16 +120,31 @@ def _pulsed(card: SimCard, track: Track) -> list[Iterator[Chunk]]:
 def _pulse(card: SimCard, track: Track, pulsar: Pulsar, number: int) -> Iterator[Chunk]:
     peak = pulsar.peaks[number]
     dnde = dnde_per_gev(Truth(peak.amplitude, pulsar.reference, peak.index, 0.0, 0.0, "none"))
-    limits = 1000 * card.energy_min, 1000 * card.energy_max
-    mean = generate.expected_gammas(card.duration, *limits, dnde, card.impact_max)
     rng = np.random.default_rng([stream(card.seed, f"pulse {number}")])
-    n = int(rng.poisson(mean))
+    n = _arriving(card, dnde, rng)
     if n == 0:
         return
     seconds = pulsar.arrivals(peak, rng, track.day, track.start_s, card.duration, n)
-    energy = generate.draw_spectrum(stream(card.seed, f"energies of pulse {number}"), n, *limits, dnde)
-    where = (*radec_to_altaz(card.ra, card.dec, track.mjd(seconds)), *track.pointing(seconds))
-    seed = stream(card.seed, f"showers of pulse {number}")
+    yield from _showers(card, track, seconds, (card.ra, card.dec), dnde, f" of pulse {number}")
+
+
+def _limits(card: SimCard) -> tuple[float, float]:
+    """Energies that are drawn, GeV."""
+    return 1000 * card.energy_min, 1000 * card.energy_max
+
+
+def _arriving(card: SimCard, dnde: generate.Spectrum, rng: np.random.Generator) -> int:
+    """How many gammas of a spectrum arrive within the run and within reach of the telescopes."""
+    return int(rng.poisson(generate.expected_gammas(card.duration, *_limits(card), dnde, card.impact_max)))
+
+
+def _showers(
+    card: SimCard, track: Track, seconds: np.ndarray, place: Place, dnde: generate.Spectrum, what: str = ""
+) -> Iterator[Chunk]:
+    """The gammas that trigger, of those that arrive at these seconds; `what` ends the names of their random numbers."""
+    energy = generate.draw_spectrum(stream(card.seed, f"energies{what}"), len(seconds), *_limits(card), dnde)
+    where = (*radec_to_altaz(*place, track.mjd(seconds)), *track.pointing(seconds))
+    seed = stream(card.seed, f"showers{what}")
     for found in generate.simulate_gammas(seed, energy, *where, card.conditions, card.impact_max, *_size(card)):
         yield _chunk(seconds[found.index], found, card.raw)
 

@@ -6,6 +6,7 @@ from automagic.analysis import load
 from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.graph.identity import recipe
+from tests.graph.sites import MC, off, site
 
 SOURCE = """
 [[sources]]
@@ -19,20 +20,7 @@ PLACES = {
     "RBS0723": (131.8039, 11.5640, 0.198, "2014-01-02T01"),
     "RGBJ2313+147": (348.4892, 14.7400, 0.163, "2013-08-12T01"),
 }
-SITE = """
-[simulate]
-seed = 3
-[[simulate.off]]
-run = 901
-start = 2013-10-12T00:20:00Z
-minutes = 2
-name = "OffAries"
-ra = 38.2
-dec = 27.0
-[[simulate.mc]]
-zenith = [5, 35]
-showers = 10
-"""
+SITE = site(off(901, "2013-10-12T00:20", 2, "OffAries", 38.2), MC, seed=3)
 
 
 def listed(*names):
@@ -53,11 +41,9 @@ def planned(*names):
 
 
 @pytest.fixture
-def make(tmp_path):
+def make(expanded):
     def maker(sources, runs=None, more="", site=SITE):
-        (tmp_path / "analysis.toml").write_text(listed(*sources) + more)
-        (tmp_path / "site.toml").write_text(site + planned(*(sources if runs is None else runs)))
-        return expand(load(tmp_path))
+        return expanded(listed(*sources) + more, site + planned(*(sources if runs is None else runs)))
 
     return maker
 

@@ -12,48 +12,19 @@ from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.graph.asked import Asked, save
 from automagic.programs.base import default_card
+from tests.graph.sites import CRAB, MC, off, run, site
 
-ANALYSIS = """
-[source]
-name = "CrabNebula"
-ra = 83.6333
-dec = 22.0145
-"""
-SIMULATED = """
-[simulate]
-seed = 1
-[[simulate.runs]]
-run = 5029747
-start = 2013-10-05T04:00:00Z
-minutes = 12
-subruns = 2
-[[simulate.runs]]
-run = 5029748
-start = 2013-10-05T04:14:00Z
-minutes = 12
-wobble = "W0.40+215"
-[[simulate.off]]
-run = 5029801
-start = 2013-10-06T04:05:00Z
-minutes = 10
-name = "OffCrab"
-ra = 83.6
-dec = 28.0
-[[simulate.mc]]
-zenith = [5, 35]
-showers = 10
-files = 2
-"""
+SIMULATED = site(
+    run(5029747, "2013-10-05T04:00", more="subruns = 2\n"),
+    run(5029748, "2013-10-05T04:14", more='wobble = "W0.40+215"\n'),
+    off(5029801, "2013-10-06T04:05"),
+    MC,
+)
 
 
 @pytest.fixture
-def make(tmp_path):
-    def maker(more="", site=SIMULATED):
-        (tmp_path / "analysis.toml").write_text(ANALYSIS + more)
-        (tmp_path / "site.toml").write_text(site)
-        return expand(load(tmp_path))
-
-    return maker
+def make(expanded):
+    return lambda more="", site=SIMULATED: expanded(CRAB + more, site)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import pytest
 
-from automagic.analysis import load
 from automagic.errors import UserError
 from automagic.graph import expand
 from automagic.selection.defaults import limits
-from tests.graph.test_expansion import ANALYSIS, SIMULATED
+from tests.graph.sites import CRAB
+from tests.graph.test_expansion import SIMULATED
 from tests.graph.test_pulsar_graph import PAR
 
 CORRECT = '[atmosphere]\ncorrect = "lidar"\n'
@@ -14,13 +14,8 @@ HAZY = SIMULATED.replace('wobble = "W0.40+215"\n', 'wobble = "W0.40+215"\nhaze =
 
 
 @pytest.fixture
-def make(tmp_path):
-    def maker(more="", site=HAZY):
-        (tmp_path / "analysis.toml").write_text(ANALYSIS + more)
-        (tmp_path / "site.toml").write_text(site)
-        return load(tmp_path)
-
-    return maker
+def make(written):
+    return lambda more="", site=HAZY: written(CRAB + more, site)
 
 
 def test_hazy_runs_are_left_out_without_correction_and_taken_with_it(make):
@@ -74,3 +69,9 @@ def test_dl3_files_alone_cannot_be_corrected(make, tmp_path):
     (tmp_path / "data" / "20131005_05029747_DL3_CrabNebula-W0.40+035.fits").write_bytes(b"x")
     with pytest.raises(UserError, match="neither the LIDAR's reports"):
         expand(make(CORRECT + '[data]\nfrom = "dl3"\n', '[storage]\nroots = ["data"]\n'))
+
+
+def test_a_run_of_which_nothing_is_left_fails_no_step(make):
+    task = expand(make(CORRECT)).tasks["haze:05029747"]
+    assert task.tolerated == {4}
+    assert [(output.optional, output.missing_with) for output in task.outputs] == [(True, (4,))]

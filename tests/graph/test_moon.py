@@ -8,58 +8,21 @@ from automagic.analysis import load
 from automagic.cards import read_text
 from automagic.errors import UserError
 from automagic.graph import expand
+from tests.graph.sites import CRAB, MC, off, run, site
 
-ANALYSIS = """
-[analysis]
-kind = "moon"
-[source]
-name = "CrabNebula"
-ra = 83.6333
-dec = 22.0145
-"""
-SITE = """
-[simulate]
-seed = 1
-[[simulate.runs]]
-run = 5030101
-start = 2013-10-05T04:00:00Z
-minutes = 12
-[[simulate.runs]]
-run = 5030201
-start = 2013-10-24T03:00:00Z
-minutes = 20
-nsb = 2.0
-nsb_end = 4.0
-[[simulate.off]]
-run = 5030901
-start = 2013-10-06T04:05:00Z
-minutes = 10
-name = "OffCrab"
-ra = 83.6
-dec = 28.0
-[[simulate.off]]
-run = 5030902
-start = 2013-10-25T04:05:00Z
-minutes = 10
-name = "OffCrab"
-ra = 83.6
-dec = 28.0
-nsb = 4.0
-[[simulate.mc]]
-zenith = [5, 35]
-showers = 10
-files = 2
-"""
+ANALYSIS = f'[analysis]\nkind = "moon"\n{CRAB}'
+SITE = site(
+    run(5030101, "2013-10-05T04:00"),
+    run(5030201, "2013-10-24T03:00", 20, "nsb = 2.0\nnsb_end = 4.0\n"),
+    off(5030901, "2013-10-06T04:05"),
+    off(5030902, "2013-10-25T04:05", more="nsb = 4.0\n"),
+    MC,
+)
 
 
 @pytest.fixture
-def make(tmp_path):
-    def maker(more="", site=SITE):
-        (tmp_path / "analysis.toml").write_text(ANALYSIS + more)
-        (tmp_path / "site.toml").write_text(site)
-        return expand(load(tmp_path))
-
-    return maker
+def make(expanded):
+    return lambda more="", site=SITE: expanded(ANALYSIS + more, site)
 
 
 def card(graph, task):

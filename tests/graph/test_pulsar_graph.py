@@ -5,56 +5,30 @@ import pytest
 from automagic.analysis import load
 from automagic.analysis.pulsar import read_par
 from automagic.errors import UserError
-from automagic.graph import expand
 from automagic.graph.identity import recipe
 from automagic.graph.key import graph_key, sources_of
+from tests.graph.sites import CRAB, MC, off, run, site
 
-ANALYSIS = """
-[source]
-name = "CrabNebula"
-ra = 83.6333
-dec = 22.0145
-"""
 PULSAR = """
 [pulsar]
 par = "crab.par"
 on = { P1 = [0.983, 0.026], "P1+P2" = [[0.983, 0.026], [0.377, 0.422]] }
 off = [0.52, 0.87]
 """
-SITE = """
-[simulate]
-seed = 1
-[[simulate.runs]]
-run = 5029747
-start = 2013-10-05T04:00:00Z
-minutes = 2
-[[simulate.runs]]
-run = 5067101
-start = 2017-11-20T01:12:00Z
-minutes = 2
-[[simulate.off]]
-run = 5029801
-start = 2013-10-06T04:05:00Z
-minutes = 2
-name = "OffCrab"
-ra = 83.6
-dec = 28.0
-[[simulate.mc]]
-zenith = [5, 35]
-showers = 10
-"""
+SITE = site(
+    run(5029747, "2013-10-05T04:00", 2),
+    run(5067101, "2017-11-20T01:12", 2),
+    off(5029801, "2013-10-06T04:05", 2),
+    MC,
+)
 PAR = "# why\nPSRJ J0534+2200\nRAJ 05:34:31.97\nDECJ 22:00:52.07\nPEPOCH 56580\nF0 29.68424\nF1 -3.69698e-10\n"
 
 
 @pytest.fixture
-def make(tmp_path):
+def make(expanded):
     def maker(par=PAR, pulsar=PULSAR, site=SITE, **others):
-        (tmp_path / "analysis.toml").write_text(ANALYSIS + pulsar)
-        (tmp_path / "site.toml").write_text(site)
-        for name, text in {"crab": par, **others}.items():
-            if text is not None:
-                (tmp_path / f"{name}.par").write_text(text)
-        return expand(load(tmp_path))
+        pars = {f"{name}.par": text for name, text in {"crab": par, **others}.items() if text is not None}
+        return expanded(CRAB + pulsar, site, **pars)
 
     return maker
 

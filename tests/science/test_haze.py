@@ -8,6 +8,7 @@ from astropy.io import fits
 
 from automagic.errors import UserError
 from automagic.science import haze, lightcurve, shifted
+from automagic.science.__main__ import main
 from automagic.science.errors import DataError
 from automagic.science.lidar import HEIGHTS, Lidar, lidar, light_profile, maximum_of
 from automagic.science.settings import Settings
@@ -234,6 +235,12 @@ def test_files_that_do_not_belong_together_and_a_second_correction_are_refused(c
         list(haze.run(Settings("haze", {}), before.parent, after))
     with pytest.raises(UserError, match=r"Haze\.BinMinutes"):
         list(haze.run(Settings("haze", {"Haze.BinMinutes": "0"}), before.parent, after))
+
+
+def test_a_run_of_which_nothing_is_left_is_no_failure(tmp_path):
+    """quate may find all of a run bad: there is no DL3 file then, and the analysis goes on."""
+    (tmp_path / "melibea").mkdir()
+    assert main(["haze", f"--ind={tmp_path}", f"--out={tmp_path / 'out'}"]) == 4
 
 
 def test_the_header_says_what_was_done(corrected):

@@ -5,6 +5,7 @@ import pytest
 
 from automagic.errors import UserError
 from automagic.science import dl3, levels, mark, models, part, reduce
+from automagic.science.__main__ import main
 from automagic.science.settings import Settings
 
 from .conftest import CARD
@@ -78,9 +79,9 @@ def test_a_marked_file_is_the_same_but_for_its_number_and_level(tmp_path, write_
 
 
 def test_a_run_of_which_nothing_is_left_is_no_failure_and_a_wrong_level_is(tmp_path):
-    with pytest.raises(SystemExit) as end:
-        marked(tmp_path, tmp_path, "dark", 1)
-    assert end.value.code == 4
+    (tmp_path / "card.rc").write_text("Mark.Level: dark\nMark.ObsId: 1\n")
+    code = main(["mark", f"--config={tmp_path / 'card.rc'}", f"--ind={tmp_path}", f"--out={tmp_path}"])
+    assert code == 4
     with pytest.raises(UserError, match=r"Mark\.Level"):
         marked(tmp_path, tmp_path, "../dark", 1)
 
